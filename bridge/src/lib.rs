@@ -3,6 +3,6 @@
 //! A call flows through these modules in this order: [`http`] takes it off the wire, [`soap`] reads its envelope,
 //! [`auth`] decides who calls, [`soap`] turns the body into [`batch`]es, [`bus`] commits them.
 
-pub mod auth;
 pub mod batch;
-pub mod soap;
+pub mod bus;
+pub mod clock;

@@ -1,0 +1,103 @@
+//! ReplicationCompleted: the vendor has moved on from every table. What is provisional takes effect, what is due is
+//! swept, and the cycle gets its receipt: a consistent cut that a consumer can wait for.
+
+use mirrorbus_schemas::event::{CycleEvent, Kind, TableReceipt};
+
+use super::call::{Call, Caller};
+use super::error::BusError;
+use super::memory::{Changes, Memory};
+use super::order;
+use super::position::{NO_LSN, Sweep};
+use super::session::{Commit, Counts};
+use super::{Bus, event};
+use crate::batch::TableCounts;
+
+impl Bus {
+    /// Ends a cycle.
+    ///
+    /// # Errors
+    /// [`BusError::Refused`] for a call that is older than the newest cycle, any other when Kafka failed.
+    pub fn completed(&self, caller: &Caller, claimed: &[TableCounts]) -> Result<(), BusError> {
+        let admit = |memory: &Memory| order::within_cycle(memory.opened.as_ref(), &caller.mark);
+        self.with_session(caller, false, admit, |call| complete(call, claimed))
+    }
+}
+
+fn complete(call: &mut Call<'_>, claimed: &[TableCounts]) -> Result<(), BusError> {
+    let tables = final_positions(&call.session.memory);
+    let must_sweep = tables
+        .values()
+        .chain(call.session.memory.tables.values())
+        .any(|position| position.sweep == Sweep::Running);
+    if must_sweep {
+        call.commit(Commit { changes: Changes { opened: None, tables }, events: Vec::new() })?;
+        let swept = call.sweep();
+        let receipt = receipt(call, claimed);
+        call.commit(Commit { changes: Changes::default(), events: vec![receipt] })?;
+        call.close = swept;
+    } else {
+        let mut after = call.session.memory.clone();
+        let changes = Changes { opened: None, tables };
+        after.keep(changes.clone());
+        let receipt = receipt_of(call, &after, claimed);
+        call.commit(Commit { changes, events: vec![receipt] })?;
+        call.close = true;
+    }
+    Ok(())
+}
+
+/// Every provisional LSN takes effect; a table that loads but got no row is complete, too.
+fn final_positions(memory: &Memory) -> std::collections::BTreeMap<String, super::position::Position> {
+    let mut tables = memory.effective_without(&[]);
+    if memory.opening().is_none() {
+        return tables;
+    }
+    for (table, position) in &memory.tables {
+        let is_empty_load =
+            position.lsn == NO_LSN && position.sweep == Sweep::Due && position.is_without_rows();
+        if is_empty_load && !tables.contains_key(table) {
+            let mut position = position.clone();
+            position.sweep = Sweep::Running;
+            tables.insert(table.clone(), position);
+        }
+    }
+    tables
+}
+
+fn receipt(call: &Call<'_>, claimed: &[TableCounts]) -> CycleEvent {
+    receipt_of(call, &call.session.memory, claimed)
+}
+
+fn receipt_of(call: &Call<'_>, memory: &Memory, claimed: &[TableCounts]) -> CycleEvent {
+    let mut names: Vec<&str> = claimed.iter().map(|counts| counts.table.as_str()).collect();
+    if let Some(counts) = &call.session.counts {
+        names.extend(counts.keys().map(String::as_str));
+    }
+    names.sort_unstable();
+    names.dedup();
+    let tables = names.into_iter().filter_map(|name| {
+        let position = memory.tables.get(name)?;
+        let committed =
+            call.session.counts.as_ref().map(|counts| counts.get(name).copied().unwrap_or_default());
+        Some(table_receipt(name, event::receipt(name, position), claimed, committed))
+    });
+    let tables = tables.collect();
+    event::now(call.bus, call.tenant(), &call.cycle(), Kind::CycleCompleted, String::new(), tables)
+}
+
+fn table_receipt(
+    table: &str,
+    receipt: TableReceipt,
+    claimed: &[TableCounts],
+    committed: Option<Counts>,
+) -> TableReceipt {
+    let of_table = || claimed.iter().filter(|counts| counts.table == table);
+    TableReceipt {
+        claimed_inserts: of_table().map(|counts| i64::from(counts.inserts)).sum(),
+        claimed_updates: of_table().map(|counts| i64::from(counts.updates)).sum(),
+        claimed_deletes: of_table().map(|counts| i64::from(counts.deletes)).sum(),
+        committed_upserts: committed.map_or(-1, |counts| counts.upserts),
+        committed_deletes: committed.map_or(-1, |counts| counts.deletes),
+        ..receipt
+    }
+}

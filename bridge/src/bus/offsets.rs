@@ -1,0 +1,125 @@
+//! What the cluster says of topics: ids, partitions, first and end offsets. Asked for many topics at once.
+//!
+//! Behind a trait, so that a test can break the connection between two questions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::AdminClient;
+use rdkafka::client::DefaultClientContext;
+
+use super::error::BusError;
+use super::librdkafka;
+
+/// Which offset of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// The first record that is still there.
+    Earliest,
+    /// One past the newest record, or past the last stable one with [`Isolation::ReadCommitted`].
+    Latest,
+}
+
+/// Whether open transactions hide what follows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Up to the last stable offset.
+    ReadCommitted,
+    /// Up to the high watermark.
+    ReadUncommitted,
+}
+
+/// Identity and shape of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// The cluster's id of this very topic, 32 hex digits: a topic of the same name made anew has another.
+    pub id: String,
+    /// Number of partitions.
+    pub partitions: usize,
+}
+
+/// First and end offset of each partition, by partition number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundTopic {
+    /// The topic's id.
+    pub id: String,
+    /// `(first, end)` per partition; `end` counts records of open and aborted transactions too.
+    pub spans: Vec<(i64, i64)>,
+}
+
+/// The two questions. Unreachable, slow or undecided is an error; only a topic that the cluster says it does not
+/// know is absent from the answer.
+pub trait Questions: Send + Sync {
+    /// Ids and partitions of the topics that exist.
+    ///
+    /// # Errors
+    /// [`BusError::Kafka`] when the cluster did not answer for each of them.
+    fn describe(&self, topics: &[String]) -> Result<HashMap<String, TopicDescription>, BusError>;
+
+    /// One offset per partition.
+    ///
+    /// # Errors
+    /// [`BusError::Kafka`] when the cluster did not answer for each of them.
+    fn offsets(
+        &self,
+        partitions: &[(String, i32)],
+        spec: Spec,
+        isolation: Isolation,
+    ) -> Result<HashMap<(String, i32), i64>, BusError>;
+}
+
+/// The questions, put to a real cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    pub(super) admin: Arc<AdminClient<DefaultClientContext>>,
+    pub(super) timeout: Duration,
+}
+
+impl Questions for Cluster {
+    fn describe(&self, topics: &[String]) -> Result<HashMap<String, TopicDescription>, BusError> {
+        Ok(librdkafka::describe_topics(self.admin.inner(), topics, self.timeout)?)
+    }
+
+    fn offsets(
+        &self,
+        partitions: &[(String, i32)],
+        spec: Spec,
+        isolation: Isolation,
+    ) -> Result<HashMap<(String, i32), i64>, BusError> {
+        Ok(librdkafka::list_offsets(self.admin.inner(), partitions, spec, isolation, self.timeout)?)
+    }
+}
+
+/// Id and spans of every topic of `names` that exists: one DescribeTopics, two ListOffsets.
+///
+/// # Errors
+/// [`BusError::Kafka`] as of [`Questions`].
+pub fn find(questions: &dyn Questions, names: &[String]) -> Result<HashMap<String, FoundTopic>, BusError> {
+    let described = questions.describe(names)?;
+    let partitions: Vec<(String, i32)> = described
+        .iter()
+        .flat_map(|(name, topic)| partition_numbers(topic.partitions).map(|number| (name.clone(), number)))
+        .collect();
+    let first = questions.offsets(&partitions, Spec::Earliest, Isolation::ReadUncommitted)?;
+    let end = questions.offsets(&partitions, Spec::Latest, Isolation::ReadUncommitted)?;
+    described
+        .into_iter()
+        .map(|(name, topic)| {
+            let spans = partition_numbers(topic.partitions)
+                .map(|number| {
+                    let partition = (name.clone(), number);
+                    match (first.get(&partition), end.get(&partition)) {
+                        (Some(first), Some(end)) => Ok((*first, *end)),
+                        _ => Err(BusError::kafka("list offsets", "a partition is missing in the answer")),
+                    }
+                })
+                .collect::<Result<_, _>>()?;
+            Ok((name, FoundTopic { id: topic.id, spans }))
+        })
+        .collect()
+}
+
+fn partition_numbers(count: usize) -> std::ops::Range<i32> {
+    0..i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,234 @@
+//! A tenant's open session: its producer, what the positions topic said when it was opened, and the one place
+//! where anything is committed.
+//!
+//! Opening comes first and at most once per call: fence, then read the positions to the end that was listed after
+//! the fence. Whatever another bridge was about to commit is then either in what was read, or never will be.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use mirrorbus_schemas::event::CycleEvent;
+use mirrorbus_schemas::topic::Tenant;
+use rdkafka::message::{Header, OwnedHeaders};
+
+use super::error::BusError;
+use super::memory::{Changes, Memory};
+use super::offsets::{self, Isolation, Spec};
+use super::producer::{Transaction, TransactionalProducer};
+use super::read::{self, Part};
+use super::topics::{self, Kind};
+use super::{Bus, event};
+use crate::clock::Deadline;
+
+/// Slot numbers of the records that are not rows.
+const POSITIONS: usize = usize::MAX;
+const EVENTS: usize = usize::MAX - 1;
+
+/// An open producer and everything known of its tenant.
+pub(super) struct Session {
+    producer: TransactionalProducer,
+    pub(super) memory: Memory,
+    /// Where this process left the positions topic.
+    left: Left,
+    /// Rows committed since the cycle's TableSchema, if this session handled it.
+    pub(super) counts: Option<BTreeMap<String, Counts>>,
+    pub(super) used: Instant,
+}
+
+/// End of the positions topic after the last commit. The transaction's marker may still be on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Left {
+    end: i64,
+    marker_follows: bool,
+}
+
+/// Rows committed of one table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) upserts: i64,
+    pub(super) deletes: i64,
+}
+
+/// What one transaction holds besides rows.
+#[derive(Default)]
+pub(super) struct Commit {
+    pub(super) changes: Changes,
+    pub(super) events: Vec<CycleEvent>,
+}
+
+impl Session {
+    /// Fences all others and reads the positions. `admit` sees what they say before the fence: a call that will be
+    /// refused anyway disturbs nobody.
+    pub(super) fn open(
+        bus: &Bus,
+        tenant: &Tenant,
+        deadline: &Deadline,
+        admit: impl FnOnce(&Memory) -> Result<(), BusError>,
+    ) -> Result<Self, BusError> {
+        let topic = bus.settings.prefix.positions(tenant);
+        ensure_system_topics(bus, tenant)?;
+        let mut memory = Memory::default();
+        let before = end(bus, &topic, Isolation::ReadCommitted)?;
+        read_positions(bus, &topic, 0, before, deadline, &mut memory)?;
+        admit(&memory)?;
+        let id = format!("{}.{tenant}", bus.settings.prefix);
+        let producer = TransactionalProducer::open(&bus.producer_config, &id, deadline)?;
+        let after = end(bus, &topic, Isolation::ReadUncommitted)?;
+        if end(bus, &topic, Isolation::ReadCommitted)? < after {
+            return Err(BusError::kafka(
+                "open",
+                "the positions topic holds a transaction that is not finished",
+            ));
+        }
+        read_positions(bus, &topic, before, after, deadline, &mut memory)?;
+        tracing::debug!(%tenant, positions = memory.tables.len(), "session opened");
+        let left = Left { end: after, marker_follows: false };
+        Ok(Self { producer, memory, left, counts: None, used: Instant::now() })
+    }
+
+    /// Whether nobody else has written positions since this session last did, and its producer still serves.
+    pub(super) fn is_current(&self, bus: &Bus, tenant: &Tenant) -> Result<bool, BusError> {
+        if !self.producer.is_usable() {
+            return Ok(false);
+        }
+        let end = end(bus, &bus.settings.prefix.positions(tenant), Isolation::ReadUncommitted)?;
+        Ok(end == self.left.end || (self.left.marker_follows && end == self.left.end + 1))
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        self.producer.is_usable()
+    }
+
+    /// One transaction: the rows that `write` sends, then positions and events, then the commit. `write` must
+    /// confirm its rows before it says what they change. An error leaves nothing visible, unless it is
+    /// [`BusError::Unknown`].
+    pub(super) fn commit(
+        &mut self,
+        bus: &Bus,
+        tenant: &Tenant,
+        deadline: Deadline,
+        write: impl FnOnce(&mut Transaction<'_>, &Memory) -> Result<Commit, BusError>,
+    ) -> Result<(), BusError> {
+        let mut transaction = self.producer.begin(deadline)?;
+        let commit = write(&mut transaction, &self.memory)?;
+        let topic = bus.settings.prefix.positions(tenant);
+        for (key, value) in commit.changes.records()? {
+            let headers = tenant_header(tenant);
+            transaction.send(&topic, POSITIONS, Some(key.as_bytes()), Some(&value), headers)?;
+        }
+        self.send_events(bus, tenant, &mut transaction, &commit)?;
+        transaction.confirm()?;
+        let positions = transaction.delivered(POSITIONS);
+        transaction.commit()?;
+        if let Some((_, delivered)) = positions.first() {
+            self.left = Left { end: delivered.last + 1, marker_follows: true };
+        }
+        self.memory.keep(commit.changes);
+        self.used = Instant::now();
+        Ok(())
+    }
+
+    /// As [`Session::commit`], without rows.
+    pub(super) fn commit_changes(
+        &mut self,
+        bus: &Bus,
+        tenant: &Tenant,
+        deadline: Deadline,
+        commit: Commit,
+    ) -> Result<(), BusError> {
+        let is_empty =
+            commit.changes.opened.is_none() && commit.changes.tables.is_empty() && commit.events.is_empty();
+        if is_empty {
+            return Ok(());
+        }
+        self.commit(bus, tenant, deadline, |_, _| Ok(commit))
+    }
+
+    fn send_events(
+        &self,
+        bus: &Bus,
+        tenant: &Tenant,
+        transaction: &mut Transaction<'_>,
+        commit: &Commit,
+    ) -> Result<(), BusError> {
+        if commit.events.is_empty() {
+            return Ok(());
+        }
+        let known = commit.changes.opened.as_ref().or(self.memory.opened.as_ref());
+        let id = match known.and_then(|opened| opened.event_schema_id) {
+            Some(id) => id,
+            None => event::register(bus, tenant)?,
+        };
+        let topic = bus.settings.prefix.cycles(tenant);
+        for event in &commit.events {
+            let value = event::encode(id, event)?;
+            transaction.send(&topic, EVENTS, None, Some(&value), tenant_header(tenant))?;
+        }
+        Ok(())
+    }
+}
+
+fn tenant_header(tenant: &Tenant) -> OwnedHeaders {
+    let value = Some(tenant.as_str());
+    OwnedHeaders::new_with_capacity(1).insert(Header { key: mirrorbus_schemas::header::TENANT, value })
+}
+
+/// Makes the tenant's system topics where they are missing. A topic that exists but cannot be read is not
+/// "missing": everything after this fails then.
+fn ensure_system_topics(bus: &Bus, tenant: &Tenant) -> Result<(), BusError> {
+    let wanted = [
+        (bus.settings.prefix.positions(tenant), Kind::Positions),
+        (bus.settings.prefix.cycles(tenant), Kind::Cycles),
+    ];
+    let names: Vec<String> = wanted.iter().map(|(name, _)| name.clone()).collect();
+    let found = bus.questions.describe(&names)?;
+    let missing: Vec<_> = wanted.into_iter().filter(|(name, _)| !found.contains_key(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    topics::create(&bus.cluster, &bus.settings, &bus.runtime, &missing)?;
+    bus.await_topics(&missing.into_iter().map(|(name, _)| name).collect::<Vec<_>>())?;
+    Ok(())
+}
+
+fn end(bus: &Bus, topic: &str, isolation: Isolation) -> Result<i64, BusError> {
+    let partition = (topic.to_owned(), 0);
+    let ends = bus.questions.offsets(std::slice::from_ref(&partition), Spec::Latest, isolation)?;
+    ends.get(&partition)
+        .copied()
+        .ok_or_else(|| BusError::kafka("list offsets", "no answer for the positions topic"))
+}
+
+fn read_positions(
+    bus: &Bus,
+    topic: &str,
+    from: i64,
+    to: i64,
+    deadline: &Deadline,
+    memory: &mut Memory,
+) -> Result<(), BusError> {
+    let part = Part { partition: 0, from, to };
+    read::read(&bus.reader_config, topic, &[part], deadline, |record| memory.take_record(record))
+}
+
+impl Bus {
+    /// Waits until topics that were just created are known to the cluster.
+    pub(super) fn await_topics(
+        &self,
+        names: &[String],
+    ) -> Result<std::collections::HashMap<String, offsets::FoundTopic>, BusError> {
+        let deadline = Deadline::start(self.cluster.timeout);
+        loop {
+            let found = offsets::find(&*self.questions, names);
+            match found {
+                Ok(found) if found.len() == names.len() => return Ok(found),
+                Ok(_) if deadline.is_over() => {
+                    return Err(BusError::kafka("create topics", "a new topic did not appear"));
+                }
+                Err(error) if deadline.is_over() => return Err(error),
+                // A new topic has no leader for some milliseconds; nothing tells when.
+                _ => std::thread::sleep(std::time::Duration::from_millis(10)),
+            }
+        }
+    }
+}

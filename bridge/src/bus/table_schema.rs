@@ -1,0 +1,324 @@
+//! TableSchema: tells the source where each table stands, or fails.
+//!
+//! An LSN is answered only while the very topic that holds its rows is still there and whole. -1 needs positive
+//! evidence: nothing recorded, a load that did not finish, or a topic that contradicts the record when asked twice.
+//! Unreachable, slow or undecided fails the call: a broker that restarts must not repopulate every tenant. Every -1
+//! begins a new population, so the rows to come are right whether or not a Wipe precedes them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use mirrorbus_schemas::event::{CycleEvent, Kind};
+
+use super::call::{Call, Caller};
+use super::error::BusError;
+use super::memory::{Changes, Memory};
+use super::offsets::{self, FoundTopic};
+use super::order::{self, Opener};
+use super::position::{NO_LSN, Position, Sweep, TableState};
+use super::registry::Registration;
+use super::schema::{Change, TableSchema};
+use super::session::Commit;
+use super::{Bus, event, sweep};
+use crate::batch::TableColumns;
+
+/// Between two looks at a topic that contradicts its record: long enough for a leader that just started to catch up.
+const MOMENT: Duration = Duration::from_millis(250);
+
+type Found = HashMap<String, FoundTopic>;
+
+/// A table as the call announces it.
+struct Announced {
+    table: TableColumns,
+    key: Vec<String>,
+    /// `None` for an ignored table.
+    topic: Option<String>,
+}
+
+/// What becomes of one table.
+struct Decision {
+    position: Position,
+    /// Written in this call's transaction; otherwise only remembered while the session lives.
+    commit: bool,
+    event: Option<(Kind, String)>,
+}
+
+impl Bus {
+    /// The LSN to answer for each table, in the order asked; [`NO_LSN`] for "send everything".
+    ///
+    /// # Errors
+    /// [`BusError::Refused`] for a call that is not the newest, [`BusError::Table`] for a table that cannot be
+    /// mirrored, any other when Kafka or the registry failed or what they said is undecided.
+    pub fn table_schema(
+        &self,
+        caller: &Caller,
+        tables: Vec<TableColumns>,
+    ) -> Result<Vec<(String, i64)>, BusError> {
+        let admit = |memory: &Memory| order::table_schema(memory.opened.as_ref(), &caller.mark);
+        self.with_session(caller, false, admit, |call| answer(call, tables))
+    }
+}
+
+fn answer(call: &mut Call<'_>, tables: Vec<TableColumns>) -> Result<Vec<(String, i64)>, BusError> {
+    let announced = announce(call, tables)?;
+    let gone = gone_tables(call, &announced)?;
+    let found = find_decided(call, &announced, &gone)?;
+    let mut decisions = BTreeMap::new();
+    for table in &announced {
+        decisions.insert(table.table.table.clone(), decide(call, table, &found)?);
+    }
+    register_changed(call, &announced, &mut decisions)?;
+    for (table, topic) in &gone {
+        if let Some(decision) = drop_table(call, table, found.get(topic)) {
+            decisions.insert(table.clone(), decision);
+        }
+    }
+    let answers = announced
+        .iter()
+        .map(|announced| {
+            let table = &announced.table.table;
+            (table.clone(), decisions.get(table).map_or(NO_LSN, |decision| decision.position.lsn))
+        })
+        .collect();
+    commit(call, decisions)?;
+    Ok(answers)
+}
+
+/// Checks names before anything is asked: a refused table fails the call by its name.
+fn announce(call: &Call<'_>, tables: Vec<TableColumns>) -> Result<Vec<Announced>, BusError> {
+    let mut seen: HashMap<String, String> = HashMap::new();
+    tables
+        .into_iter()
+        .map(|table| {
+            let key = call.bus.key_of(&table);
+            let topic = if call.bus.is_ignored(&table.table) {
+                None
+            } else {
+                if let Some(missing) = key.iter().find(|name| !table.columns.iter().any(|c| c.name == **name))
+                {
+                    return Err(BusError::table(&table.table, format!("has no key column {missing}")));
+                }
+                Some(call.bus.rows_topic(call.tenant(), &table.table)?)
+            };
+            match seen.insert(table.table.to_ascii_lowercase(), table.table.clone()) {
+                Some(other) => Err(BusError::table(
+                    &table.table,
+                    format!("differs from {other} only in case, or not at all"),
+                )),
+                None => Ok(Announced { table, key, topic }),
+            }
+        })
+        .collect()
+}
+
+/// Known tables that the call does not name, with their topics. An empty list drops nothing.
+fn gone_tables(call: &Call<'_>, announced: &[Announced]) -> Result<BTreeMap<String, String>, BusError> {
+    if announced.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let memory = &call.session.memory;
+    let mut known: BTreeSet<String> = memory.tables.keys().cloned().collect();
+    if known.is_empty() {
+        // Lost positions must leave no ghosts.
+        known.extend(call.bus.list_row_topics(call.tenant())?);
+    }
+    for announced in announced {
+        known.remove(&announced.table.table);
+    }
+    known.into_iter().map(|table| Ok((table.clone(), call.bus.rows_topic(call.tenant(), &table)?))).collect()
+}
+
+/// The topics of all tables. Where one contradicts its record, all are asked again a moment later, and only the
+/// same contradiction twice counts.
+fn find_decided(
+    call: &Call<'_>,
+    announced: &[Announced],
+    gone: &BTreeMap<String, String>,
+) -> Result<Found, BusError> {
+    let mut topics: Vec<String> = announced.iter().filter_map(|table| table.topic.clone()).collect();
+    topics.extend(gone.values().cloned());
+    let first = offsets::find(&*call.bus.questions, &topics)?;
+    let contradicted = contradictions(call, announced, &first);
+    if contradicted.is_empty() {
+        return Ok(first);
+    }
+    std::thread::sleep(MOMENT);
+    let second = offsets::find(&*call.bus.questions, &topics)?;
+    if contradictions(call, announced, &second) == contradicted {
+        Ok(second)
+    } else {
+        Err(BusError::kafka("compare topics with positions", "two looks a moment apart disagree"))
+    }
+}
+
+fn contradictions(call: &Call<'_>, announced: &[Announced], found: &Found) -> BTreeSet<String> {
+    let contradicts = |announced: &&Announced| {
+        let (Some(topic), Some(position)) =
+            (&announced.topic, call.session.memory.tables.get(&announced.table.table))
+        else {
+            return false;
+        };
+        position.state == TableState::Mirrored
+            && position.lsn != NO_LSN
+            && !position.agrees_with(found.get(topic))
+    };
+    announced.iter().filter(contradicts).map(|announced| announced.table.table.clone()).collect()
+}
+
+fn decide(call: &Call<'_>, announced: &Announced, found: &Found) -> Result<Decision, BusError> {
+    let before = call.session.memory.tables.get(&announced.table.table);
+    let Some(topic) = &announced.topic else { return Ok(ignore(call, before)) };
+    let found = found.get(topic);
+    let change = before
+        .and_then(|position| position.schema.as_ref())
+        .map(|schema| schema.change_to(&announced.table, &announced.key));
+    if let Some(Change::Incompatible { rule }) = change {
+        return Ok(repopulate_changed(call, announced, before, found, &rule));
+    }
+    match before {
+        Some(position) if is_good(position, found) => Ok(keep(position, announced, change)),
+        _ => Ok(repopulate(call, announced, before, found, change)),
+    }
+}
+
+fn is_good(position: &Position, found: Option<&FoundTopic>) -> bool {
+    position.state == TableState::Mirrored && position.lsn != NO_LSN && position.agrees_with(found)
+}
+
+/// An ignored table's LSN is kept, else its rows would be sent again in every cycle.
+fn ignore(call: &Call<'_>, before: Option<&Position>) -> Decision {
+    let mut position = before.cloned().unwrap_or_else(|| Position::blank(call.bus.clock.now_ms()));
+    let is_new = position.state != TableState::Ignored;
+    position.state = TableState::Ignored;
+    Decision { position, commit: is_new && before.is_some(), event: None }
+}
+
+fn keep(position: &Position, announced: &Announced, change: Option<Change>) -> Decision {
+    let mut position = position.clone();
+    match change {
+        Some(Change::Compatible(schema)) => {
+            position.schema = Some(schema);
+            let event = Some((Kind::SchemaChanged, "columns changed; the rows stay".to_owned()));
+            Decision { position, commit: true, event }
+        }
+        Some(_) => Decision { position, commit: false, event: None },
+        None => {
+            position.schema = Some(TableSchema::new(&announced.table, &announced.key));
+            Decision { position, commit: true, event: None }
+        }
+    }
+}
+
+fn repopulate(
+    call: &Call<'_>,
+    announced: &Announced,
+    before: Option<&Position>,
+    found: Option<&FoundTopic>,
+    change: Option<Change>,
+) -> Decision {
+    let now_ms = call.bus.clock.now_ms();
+    let mut position = Position::new_population(before, found, now_ms, &call.caller.mark);
+    match change {
+        Some(Change::Compatible(schema)) => position.schema = Some(schema),
+        Some(_) => {}
+        None => position.schema = Some(TableSchema::new(&announced.table, &announced.key)),
+    }
+    let has_rows = position.spans.iter().any(|span| span.first > 0);
+    let replaces = before.is_some_and(|before| before.lsn != NO_LSN || before.topic_id != position.topic_id);
+    if replaces {
+        tracing::info!(tenant = %call.tenant(), table = announced.table.table, "the table is asked for again");
+    }
+    Decision { position, commit: has_rows || replaces, event: None }
+}
+
+/// Another base type, precision, scale or key: the old rows are tombstoned before a new one can arrive.
+fn repopulate_changed(
+    call: &Call<'_>,
+    announced: &Announced,
+    before: Option<&Position>,
+    found: Option<&FoundTopic>,
+    rule: &str,
+) -> Decision {
+    let mut decision = repopulate(call, announced, before, found, None);
+    if decision.position.sweep == Sweep::Due {
+        decision.position.sweep = Sweep::Running;
+    }
+    decision.commit = true;
+    decision.event = Some((Kind::SchemaChanged, format!("{rule}; the table is asked for again")));
+    decision
+}
+
+/// A table that left the source: its keys are tombstoned, its epoch is never forgotten.
+fn drop_table(call: &Call<'_>, table: &str, found: Option<&FoundTopic>) -> Option<Decision> {
+    let before = call.session.memory.tables.get(table);
+    if before.is_some_and(|position| position.state == TableState::Dropped) {
+        return None;
+    }
+    let now_ms = call.bus.clock.now_ms();
+    let mut position = Position::new_population(before, found, now_ms, &call.caller.mark);
+    position.state = TableState::Dropped;
+    if position.sweep == Sweep::Due {
+        position.sweep = Sweep::Running;
+    }
+    Some(Decision { position, commit: true, event: Some((Kind::Dropped, sweep::LEFT_SOURCE.to_owned())) })
+}
+
+/// New versions of the schemas of tables that keep their rows; a loading table's wait for its first row.
+fn register_changed(
+    call: &Call<'_>,
+    announced: &[Announced],
+    decisions: &mut BTreeMap<String, Decision>,
+) -> Result<(), BusError> {
+    let mut tables = Vec::new();
+    let mut wanted = Vec::new();
+    for announced in announced {
+        let decision = decisions.get(&announced.table.table).filter(|decision| decision.commit);
+        let (Some(decision), Some(topic)) = (decision, &announced.topic) else { continue };
+        let schema = decision.position.schema.as_ref().filter(|schema| schema.key_schema_id.is_some());
+        if let Some(schema) = schema.filter(|schema| schema.value_schema_id.is_none()) {
+            tables.push(announced.table.table.clone());
+            let schema = schema.value_json(&announced.table);
+            wanted.push(Registration { subject: format!("{topic}-value"), schema, begins_anew: false });
+        }
+    }
+    let ids = call.bus.registry.register(wanted)?;
+    for (table, id) in tables.into_iter().zip(ids) {
+        let schema = decisions.get_mut(&table).and_then(|decision| decision.position.schema.as_mut());
+        if let Some(schema) = schema {
+            schema.value_schema_id = Some(id);
+        }
+    }
+    Ok(())
+}
+
+/// Commits the opening with all that changed, then tombstones what must go before new rows may come.
+fn commit(call: &mut Call<'_>, decisions: BTreeMap<String, Decision>) -> Result<(), BusError> {
+    let memory = &call.session.memory;
+    let opened = memory.opened.as_ref().map(|before| {
+        let mark = &call.caller.mark;
+        order::open(Some(before), mark, Opener::TableSchema, mark.token_time, before.cycle.clone())
+    });
+    let (mut tables, mut remembered, mut events) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for (table, decision) in decisions {
+        // A sweep that begins now tells of the drop itself, once its tombstones are there.
+        let is_told_later =
+            decision.position.state == TableState::Dropped && decision.position.sweep == Sweep::Running;
+        if let Some((kind, message)) = decision.event.as_ref().filter(|_| !is_told_later) {
+            events.push(table_event(call, *kind, message, &table, &decision.position));
+        }
+        if decision.commit { &mut tables } else { &mut remembered }.insert(table, decision.position);
+    }
+    call.commit(Commit { changes: Changes { opened, tables }, events })?;
+    call.session.memory.tables.extend(remembered);
+    call.session.counts = Some(BTreeMap::new());
+    let must_sweep = call.session.memory.tables.values().any(|position| position.sweep == Sweep::Running);
+    if must_sweep && !call.sweep() {
+        return Err(BusError::Deadline { before: "old rows were tombstoned" });
+    }
+    Ok(())
+}
+
+fn table_event(call: &Call<'_>, kind: Kind, message: &str, table: &str, position: &Position) -> CycleEvent {
+    let receipt = event::receipt(table, position);
+    event::now(call.bus, call.tenant(), &call.cycle(), kind, message.to_owned(), vec![receipt])
+}
