@@ -86,7 +86,7 @@ pub struct Column {
 pub struct TableColumns {
     /// The table's name as it came; the bus checks whether a topic can be made of it.
     pub table: String,
-    /// At least one column.
+    /// At least one column, but for tables that are ignored.
     pub columns: Vec<Column>,
 }
 
@@ -134,14 +134,14 @@ pub struct Batch<'a> {
     pub operations: Vec<Operation>,
     /// `operations.len() * table.columns.len()` values.
     pub values: Vec<Value<'a>>,
-    /// Values whose digits were finer than their type holds and were cut.
+    /// Values that could not be kept to the last digit or character: cut decimals and fractions of a second, U+0000.
     pub cut_values: u64,
 }
 
 impl<'a> Batch<'a> {
     /// Operation and values of every row.
     pub fn rows(&self) -> impl Iterator<Item = (Operation, &[Value<'a>])> {
-        self.operations.iter().copied().zip(self.values.chunks_exact(self.table.columns.len()))
+        self.operations.iter().copied().zip(self.values.chunks_exact(self.table.columns.len().max(1)))
     }
 }
 

@@ -1,0 +1,163 @@
+//! Every form of every type, and what must be refused.
+
+use super::*;
+
+fn value(kind: ColumnType, text: &str) -> Result<Value<'_>, &'static str> {
+    decode(kind, Some(Cow::Borrowed(text))).map(|decoded| decoded.value)
+}
+
+fn is_cut(kind: ColumnType, text: &str) -> bool {
+    decode(kind, Some(Cow::Borrowed(text))).unwrap().is_cut
+}
+
+const DECIMAL: ColumnType = ColumnType::Decimal { precision: 19, scale: 4 };
+const DAY_MS: i64 = 86_400_000;
+
+#[test]
+fn null_is_null_in_every_type() {
+    for kind in [ColumnType::Int, ColumnType::Text, ColumnType::Date, ColumnType::Guid, DECIMAL] {
+        assert_eq!(decode(kind, None).unwrap().value, Value::Null);
+    }
+}
+
+#[test]
+fn text_is_text_whatever_it_looks_like() {
+    for text in ["[I:5]", "[DT:x]", "[", "]", "", "  a ", "\u{1}\r\n", "🦀"] {
+        assert_eq!(value(ColumnType::Text, text), Ok(Value::Text(text.into())));
+    }
+}
+
+#[test]
+fn whole_numbers_have_their_forms_and_ranges() {
+    assert_eq!(value(ColumnType::Int, "[I:123]"), Ok(Value::Int(123)));
+    assert_eq!(value(ColumnType::Int, " -2147483648 "), Ok(Value::Int(i32::MIN)));
+    assert_eq!(value(ColumnType::SmallInt, "[S:-1]"), Ok(Value::Int(-1)));
+    assert_eq!(value(ColumnType::SmallInt, "[I:7]"), Ok(Value::Int(7)));
+    for text in ["[L:9223372036854775807]", "9223372036854775807", "[I:9223372036854775807]"] {
+        assert_eq!(value(ColumnType::BigInt, text), Ok(Value::Long(i64::MAX)));
+    }
+    for text in
+        ["[I:999999999999]", "[I:]", "abc", "", "[S:5]", "+5", "5.0", "1e3", "[I:5", "I:5]", "[i:5]", "0x1"]
+    {
+        assert!(value(ColumnType::Int, text).is_err(), "{text:?}");
+    }
+    assert!(value(ColumnType::SmallInt, "[S:32768]").is_err());
+    assert!(value(ColumnType::BigInt, "9223372036854775808").is_err());
+}
+
+#[test]
+fn bits_have_their_forms() {
+    for text in ["True", "true", "1", "[I:1]", "[S:1]"] {
+        assert_eq!(value(ColumnType::Bit, text), Ok(Value::Bool(true)), "{text}");
+    }
+    for text in ["False", "0", "[I:0]"] {
+        assert_eq!(value(ColumnType::Bit, text), Ok(Value::Bool(false)), "{text}");
+    }
+    for text in ["2", "yes", "", "[I:2]", "[I:True]"] {
+        assert!(value(ColumnType::Bit, text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn floats_are_finite() {
+    assert_eq!(value(ColumnType::Float, "[F:123.4]"), Ok(Value::Double(123.4)));
+    assert_eq!(value(ColumnType::Float, "[F:-1.5E-05]"), Ok(Value::Double(-1.5e-5)));
+    assert_eq!(value(ColumnType::Float, "1e308"), Ok(Value::Double(1e308)));
+    let zero = value(ColumnType::Float, "[F:-0]");
+    assert!(matches!(zero, Ok(Value::Double(zero)) if zero.is_sign_negative()));
+    for text in ["[F:NaN]", "INF", "[F:1e400]", "[F:1,5]", "[F:]", "[I:5]", "inf"] {
+        assert!(value(ColumnType::Float, text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn decimals_are_exact_and_finer_digits_are_cut() {
+    assert_eq!(value(DECIMAL, "[M:123.45]"), Ok(Value::Decimal(1_234_500)));
+    assert_eq!(value(DECIMAL, "[F:-0.0001]"), Ok(Value::Decimal(-1)));
+    assert_eq!(value(DECIMAL, "922337203685477.5807"), Ok(Value::Decimal(9_223_372_036_854_775_807)));
+    assert_eq!(value(DECIMAL, "[F:1.5E3]"), Ok(Value::Decimal(15_000_000)));
+    assert_eq!(value(DECIMAL, "[F:5E-03]"), Ok(Value::Decimal(50)));
+    assert_eq!(value(DECIMAL, "[F:0E99]"), Ok(Value::Decimal(0)));
+    assert_eq!(value(DECIMAL, "[M:1.23456]"), Ok(Value::Decimal(12_345)));
+    assert!(is_cut(DECIMAL, "[M:1.23456]") && !is_cut(DECIMAL, "[M:1.23450]"));
+    let widest = ColumnType::Decimal { precision: 38, scale: 0 };
+    assert_eq!(value(widest, &"9".repeat(38)), Ok(Value::Decimal(10i128.pow(38) - 1)));
+    for text in
+        ["[M:]", "[M:1,5]", "[M:.]", "[M:1e99999999999]", "[M:1E30]", "[M:1000000000000000]", "[M:--1]"]
+    {
+        assert!(value(DECIMAL, text).is_err(), "{text:?}");
+    }
+    assert!(value(widest, &"9".repeat(39)).is_err());
+}
+
+#[test]
+fn moments_are_read_in_the_invariant_culture() {
+    let text = "[DT:05/18/2020 10:40:43.0000000]";
+    assert_eq!(value(ColumnType::DateTime, text), Ok(Value::Long(1_589_798_443_000)));
+    assert_eq!(value(ColumnType::DateTime, "[DT:11/09/2017 14:53:18]"), Ok(Value::Long(1_510_239_198_000)));
+    assert_eq!(value(ColumnType::DateTime, "[DT:01/01/1760 00:00:00]"), Ok(Value::Long(-6_626_966_400_000)));
+    assert_eq!(value(ColumnType::DateTime, "[DT:12/31/1969 23:59:59.9990000]"), Ok(Value::Long(-1)));
+    assert_eq!(value(ColumnType::DateTime2, "[DT:01/01/1970 00:00:00.0000019]"), Ok(Value::Long(1)));
+    assert!(is_cut(ColumnType::DateTime2, "[DT:01/01/1970 00:00:00.0000019]"));
+    assert!(is_cut(ColumnType::DateTime, "[DT:01/01/1970 00:00:00.0001]"));
+    assert!(value(ColumnType::DateTime, "[DT:01/01/0001 00:00:00]").is_ok());
+    assert!(value(ColumnType::DateTime, "[DT:12/31/9999 23:59:59.9999999]").is_ok());
+    let refused = [
+        "[DT:13/45/2020 00:00:00]",
+        "[DT:02/30/2020 00:00:00]",
+        "[DT:05/18/2020]",
+        "[DT:2020-05-18 00:00:00]",
+        "[DT:05/18/2020 24:00:00]",
+        "[DT:05/18/2020 10:40:43.00000000]",
+        "[DT:01/01/0000 00:00:00]",
+        "05/18/2020 10:40:43",
+        "",
+    ];
+    for text in refused {
+        assert!(value(ColumnType::DateTime, text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn dates_have_four_forms_told_apart_by_their_separator() {
+    for text in
+        ["[D:09.11.2017]", "[D:11/09/2017]", "[D:2017.11.09]", "[D:2017-11-09]", "[DT:11/09/2017 00:00:00]"]
+    {
+        assert_eq!(value(ColumnType::Date, text), Ok(Value::Int(17_479)), "{text}");
+    }
+    assert_eq!(value(ColumnType::DateTime, "[D:02.01.1970]"), Ok(Value::Long(DAY_MS)));
+    for text in [
+        "[D:31.02.2017]",
+        "[D:13/13/2017]",
+        "[D:2017/11/09]",
+        "[D:9 Nov 2017]",
+        "[D:]",
+        "2017-11-09",
+        "[DT:11/09/2017 00:00:01]",
+    ] {
+        assert!(value(ColumnType::Date, text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn times_of_day_and_no_spans() {
+    assert_eq!(value(ColumnType::Time, "[T:14:52]"), Ok(Value::Long(53_520_000_000)));
+    assert_eq!(value(ColumnType::Time, "[T:00:00:01.5]"), Ok(Value::Long(1_500_000)));
+    for text in ["[TS:500]", "[T:24:00]", "[T:1452]", "14:52", "[T:]", "[T:14:52.5]"] {
+        assert!(value(ColumnType::Time, text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn bytes_are_base64_and_guids_have_their_shape() {
+    assert_eq!(value(ColumnType::Binary, "[B:AAEC/w==]"), Ok(Value::Bytes(vec![0, 1, 2, 255])));
+    assert_eq!(value(ColumnType::Binary, "[B:]"), Ok(Value::Bytes(Vec::new())));
+    for text in ["AAEC", "[B:AAE]", "[B:?]", "0x00"] {
+        assert!(value(ColumnType::Binary, text).is_err(), "{text:?}");
+    }
+    let guid = "6F9619FF-8B86-D011-B42D-00C04FC964FF";
+    assert_eq!(value(ColumnType::Guid, guid), Ok(Value::Text(guid.into())));
+    for text in ["", "6F9619FF8B86D011B42D00C04FC964FF", "6F9619FF-8B86-D011-B42D-00C04FC964FG"] {
+        assert!(value(ColumnType::Guid, text).is_err(), "{text:?}");
+    }
+}
