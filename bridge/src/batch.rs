@@ -136,6 +136,8 @@ pub struct Batch<'a> {
     pub values: Vec<Value<'a>>,
     /// Values that could not be kept to the last digit or character: cut decimals and fractions of a second, U+0000.
     pub cut_values: u64,
+    /// Rows that were dropped because the table is ignored.
+    pub discarded_rows: u64,
 }
 
 impl<'a> Batch<'a> {
@@ -156,4 +158,25 @@ pub struct TableCounts {
     pub updates: i32,
     /// Rows deleted.
     pub deletes: i32,
+}
+
+/// A name from outside as it may stand in an error: short, and nothing that a terminal or a log would obey.
+pub(crate) fn shown(name: &str) -> String {
+    const MAX_CHARS: usize = 64;
+    let mut shown: String = name.chars().take(MAX_CHARS).flat_map(char::escape_default).collect();
+    if name.chars().nth(MAX_CHARS).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_from_outside_are_short_and_harmless() {
+        assert_eq!(shown("a\u{1b}[2J\n"), "a\\u{1b}[2J\\n");
+        assert!(shown(&"x".repeat(1000)).len() < 70);
+    }
 }

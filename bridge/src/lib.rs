@@ -3,7 +3,11 @@
 //! A call flows through these modules in this order: [`http`] takes it off the wire, [`soap`] reads its envelope,
 //! [`auth`] decides who calls, [`soap`] turns the body into [`batch`]es, [`bus`] commits them.
 
+pub mod auth;
 pub mod batch;
 pub mod bus;
 pub mod clock;
+pub mod config;
+pub mod http;
+pub mod run;
 pub mod soap;

@@ -98,13 +98,14 @@ mod tests {
 
     #[test]
     fn null_and_empty_text_and_a_changed_cell_differ() {
-        let sums: Vec<String> = [Canonical::Null, Canonical::Text(""), Canonical::Text("-"), Canonical::Double(0.0)]
-            .map(|value| {
-                let mut sum = TableChecksum::default();
-                sum.add(row(1, value));
-                sum.to_string()
-            })
-            .into();
+        let sums: Vec<String> =
+            [Canonical::Null, Canonical::Text(""), Canonical::Text("-"), Canonical::Double(0.0)]
+                .map(|value| {
+                    let mut sum = TableChecksum::default();
+                    sum.add(row(1, value));
+                    sum.to_string()
+                })
+                .into();
         for (i, sum) in sums.iter().enumerate() {
             assert!(!sums[..i].contains(sum), "{sum} twice");
         }

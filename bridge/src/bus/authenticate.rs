@@ -46,8 +46,8 @@ fn open_cycle(call: &mut Call<'_>) -> Result<Authenticated, BusError> {
     };
     let cycle = format!("{}-{}", token_time, caller.mark.digest.get(..8).unwrap_or_default());
     let mut opened = order::open(before, &caller.mark, Opener::Authenticate, token_time, cycle.clone());
-    if opened.event_schema_id.is_none() {
-        opened.event_schema_id = Some(event::register(bus, &caller.tenant)?);
+    if !event::is_known(opened.event_schema.as_ref()) {
+        opened.event_schema = Some(event::register(bus, &caller.tenant)?);
     }
     let authenticated =
         event::now(bus, &caller.tenant, &cycle, Kind::Authenticated, String::new(), Vec::new());

@@ -82,7 +82,7 @@ impl Call<'_> {
     /// Failing here takes nothing back from what the call has committed.
     pub(super) fn sweep(&mut self) -> bool {
         match sweep::run(self) {
-            Ok(done) => done,
+            Ok(()) => true,
             Err(error) => {
                 tracing::warn!(tenant = %self.caller.tenant, %error, "a sweep was interrupted and will be resumed");
                 false

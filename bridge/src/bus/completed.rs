@@ -6,7 +6,7 @@ use mirrorbus_schemas::event::{CycleEvent, Kind, TableReceipt};
 use super::call::{Call, Caller};
 use super::error::BusError;
 use super::memory::{Changes, Memory};
-use super::order;
+use super::order::{self, Opened, Withheld};
 use super::position::{NO_LSN, Sweep};
 use super::session::{Commit, Counts};
 use super::{Bus, event};
@@ -25,25 +25,22 @@ impl Bus {
 
 fn complete(call: &mut Call<'_>, claimed: &[TableCounts]) -> Result<(), BusError> {
     let tables = final_positions(&call.session.memory);
-    let must_sweep = tables
-        .values()
-        .chain(call.session.memory.tables.values())
-        .any(|position| position.sweep == Sweep::Running);
-    if must_sweep {
-        call.commit(Commit { changes: Changes { opened: None, tables }, events: Vec::new() })?;
-        let swept = call.sweep();
-        let receipt = receipt(call, claimed);
-        call.commit(Commit { changes: Changes::default(), events: vec![receipt] })?;
-        call.close = swept;
-    } else {
-        let mut after = call.session.memory.clone();
-        let changes = Changes { opened: None, tables };
-        after.keep(changes.clone());
-        let receipt = receipt_of(call, &after, claimed);
-        call.commit(Commit { changes, events: vec![receipt] })?;
-        call.close = true;
-    }
+    let changes = Changes { opened: confirm_withheld(&call.session.memory), tables };
+    let mut after = call.session.memory.clone();
+    after.keep(changes.clone());
+    let receipt = receipt(call, &after, claimed);
+    call.commit(Commit { changes, events: vec![receipt] })?;
+    // What a sweep has not finished goes on with the next call; the cycle is complete all the same.
+    call.close = call.sweep();
     Ok(())
+}
+
+/// Tables that were missing in a whole cycle are believed to be gone when they are missing again.
+fn confirm_withheld(memory: &Memory) -> Option<Opened> {
+    let opened = memory.opened.as_ref()?;
+    let withheld = opened.withheld.as_ref().filter(|withheld| !withheld.completed)?;
+    let withheld = Some(Withheld { completed: true, ..withheld.clone() });
+    Some(Opened { withheld, ..opened.clone() })
 }
 
 /// Every provisional LSN takes effect; a table that loads but got no row is complete, too.
@@ -64,11 +61,7 @@ fn final_positions(memory: &Memory) -> std::collections::BTreeMap<String, super:
     tables
 }
 
-fn receipt(call: &Call<'_>, claimed: &[TableCounts]) -> CycleEvent {
-    receipt_of(call, &call.session.memory, claimed)
-}
-
-fn receipt_of(call: &Call<'_>, memory: &Memory, claimed: &[TableCounts]) -> CycleEvent {
+fn receipt(call: &Call<'_>, memory: &Memory, claimed: &[TableCounts]) -> CycleEvent {
     let mut names: Vec<&str> = claimed.iter().map(|counts| counts.table.as_str()).collect();
     if let Some(counts) = &call.session.counts {
         names.extend(counts.keys().map(String::as_str));

@@ -3,9 +3,8 @@
 //! A caller learns code, table, row, column and rule. What Kafka, the registry or the machine said stays in the
 //! log, under the same reference id.
 
+use mirrorbus_librdkafka::NativeError;
 use thiserror::Error;
-
-use super::librdkafka::NativeError;
 
 /// A call that failed. Nothing of it is visible to read_committed readers, unless the outcome is unknown.
 #[derive(Debug, Error)]
@@ -24,15 +23,18 @@ pub enum BusError {
         /// The rule in words.
         rule: String,
     },
+    /// A record past the configured limit; whoever sends rows says which.
+    #[error("a record is larger than max_record_bytes")]
+    TooLarge,
     /// A row that cannot be written.
-    #[error("table {table}, row {row}, column {column}: {rule}")]
+    #[error("table {table}, row {row}, {}{rule}", column_text(column))]
     Row {
         /// The table's name.
         table: String,
         /// Number of the row within its batch, from 1.
         row: usize,
-        /// The column's name.
-        column: String,
+        /// The column's name, where one column is at fault.
+        column: Option<String>,
         /// The rule in words, without the value.
         rule: String,
     },
@@ -58,6 +60,12 @@ pub enum BusError {
         /// What could no longer be begun.
         before: &'static str,
     },
+    /// A transaction that the fence should have finished hides the end of a topic, and does not go away.
+    #[error("topic {topic}: a transaction before its end is not finished")]
+    Hanging {
+        /// The topic.
+        topic: String,
+    },
     /// A commit whose outcome nobody knows; the next call finds the truth in the topics.
     #[error("commit with unknown outcome: {reason}")]
     Unknown {
@@ -81,10 +89,11 @@ impl BusError {
         match self {
             Self::Refused { .. } => "REFUSED",
             Self::Table { .. } => "BAD_TABLE",
-            Self::Row { .. } => "BAD_ROW",
+            Self::Row { .. } | Self::TooLarge => "BAD_ROW",
             Self::Kafka { .. } => "KAFKA_UNAVAILABLE",
             Self::Registry { .. } => "REGISTRY_UNAVAILABLE",
             Self::Deadline { .. } => "TIMEOUT",
+            Self::Hanging { .. } => "HANGING_TRANSACTION",
             Self::Unknown { .. } => "OUTCOME_UNKNOWN",
         }
     }
@@ -93,15 +102,27 @@ impl BusError {
     #[must_use]
     pub fn public_text(&self) -> String {
         match self {
-            Self::Refused { .. } | Self::Table { .. } | Self::Row { .. } => self.to_string(),
-            Self::Kafka { .. } => "the message bus did not take the call; nothing of it was kept".to_owned(),
-            Self::Registry { subject, .. } => format!("no schema could be registered for {subject}"),
-            Self::Deadline { .. } => "the call took too long; nothing of it was kept".to_owned(),
+            Self::Refused { .. } | Self::Table { .. } | Self::Row { .. } | Self::TooLarge => self.to_string(),
+            Self::Kafka { .. } => {
+                "the message bus did not take the call; send it again in the next cycle".to_owned()
+            }
+            Self::Registry { .. } => {
+                "a schema could not be registered; send the call again in the next cycle".to_owned()
+            }
+            Self::Deadline { .. } => "the call took too long; send it again in the next cycle".to_owned(),
+            Self::Hanging { .. } => {
+                "a transaction on the message bus does not end; if this lasts, an operator has to end it"
+                    .to_owned()
+            }
             Self::Unknown { .. } => {
                 "the call's outcome is not known; send it again in the next cycle".to_owned()
             }
         }
     }
+}
+
+fn column_text(column: &Option<String>) -> String {
+    column.as_ref().map(|column| format!("column {column}: ")).unwrap_or_default()
 }
 
 impl From<NativeError> for BusError {

@@ -1,21 +1,35 @@
 //! Writing a tenant's cycle events.
 
+use std::sync::LazyLock;
+
 use apache_avro::writer::datum::GenericDatumWriter;
 use mirrorbus_schemas::event::{self, CycleEvent, Kind, TableReceipt};
 use mirrorbus_schemas::topic::Tenant;
 use mirrorbus_schemas::wire;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::Bus;
 use super::error::BusError;
+use super::order::EventSchema;
 use super::position::Position;
 use super::registry::Registration;
 
+/// Whether the schema is the one that this bridge writes.
+pub(super) fn is_known(schema: Option<&EventSchema>) -> bool {
+    schema.is_some_and(|schema| schema.fingerprint == *FINGERPRINT)
+}
+
+static FINGERPRINT: LazyLock<String> =
+    LazyLock::new(|| format!("{:032x}", xxh3_128(event::SCHEMA_JSON.as_bytes())));
+
 /// Registers the events' schema for the tenant's topic.
-pub(super) fn register(bus: &Bus, tenant: &Tenant) -> Result<u32, BusError> {
+pub(super) fn register(bus: &Bus, tenant: &Tenant) -> Result<EventSchema, BusError> {
     let subject = format!("{}-value", bus.settings.prefix.cycles(tenant));
     let schema = event::SCHEMA_JSON.to_owned();
     let ids = bus.registry.register(vec![Registration { subject, schema, begins_anew: true }])?;
-    ids.first().copied().ok_or_else(|| BusError::kafka("register", "no id for the events' schema"))
+    let id = ids.first().copied();
+    let id = id.ok_or_else(|| BusError::kafka("register", "no id for the events' schema"))?;
+    Ok(EventSchema { id, fingerprint: FINGERPRINT.clone() })
 }
 
 /// The event as a record's value.

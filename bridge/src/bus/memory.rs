@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use mirrorbus_librdkafka::ConsumedRecord;
+
 use super::error::BusError;
-use super::librdkafka::ConsumedRecord;
 use super::order::Opened;
 use super::position::Position;
 
@@ -131,13 +132,15 @@ mod tests {
     #[test]
     fn a_committed_call_moves_only_the_tables_it_leaves_out() {
         let mut memory = Memory::default();
-        memory.opened = Some(Opened {
+        let _ = memory.opened.insert(Opened {
             token_time: 1,
             by: super::super::order::Opener::TableSchema,
             digests: vec![],
             number: 3,
             cycle: String::new(),
-            event_schema_id: None,
+            event_schema: None,
+            knows_topics: true,
+            withheld: None,
         });
         for table in ["a", "b"] {
             let mut position = Position::blank(1);

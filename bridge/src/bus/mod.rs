@@ -10,10 +10,10 @@
 mod authenticate;
 mod call;
 mod completed;
+mod drops;
 mod encode;
 mod error;
 mod event;
-mod librdkafka;
 mod memory;
 pub mod offsets;
 pub mod order;
@@ -22,6 +22,7 @@ mod producer;
 mod read;
 pub mod registry;
 mod row_data;
+mod rows;
 pub mod schema;
 mod session;
 pub mod settings;
@@ -47,8 +48,11 @@ use self::offsets::{Cluster, Questions};
 use self::registry::{Registry, RegistrySettings};
 use self::session::Session;
 use self::settings::BusSettings;
+use crate::batch::shown;
 use crate::clock::Clock;
 
+/// How long the cluster may take to say that it is there.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one question to the cluster may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -131,6 +135,14 @@ impl Bus {
         }
     }
 
+    /// Closes all producers; calls under way are waited for.
+    pub fn close(&self) {
+        let slots: Vec<_> = self.tenants().values().cloned().collect();
+        for slot in slots {
+            *slot.lock() = None;
+        }
+    }
+
     fn slot(&self, tenant: &Tenant) -> Arc<Slot> {
         Arc::clone(self.tenants().entry(tenant.clone()).or_default())
     }
@@ -145,6 +157,21 @@ impl Bus {
         self.settings.prefix.rows(tenant, &name).map_err(|error| BusError::table(table, error.to_string()))
     }
 
+    /// Tables whose rows are discarded.
+    #[must_use]
+    pub fn ignored_tables(&self) -> &std::collections::BTreeSet<String> {
+        &self.settings.ignore_tables
+    }
+
+    /// Asks the cluster for its brokers. Blocks; not for async threads.
+    ///
+    /// # Errors
+    /// [`BusError::Kafka`] when it does not answer within two seconds.
+    pub fn check_cluster(&self) -> Result<(), BusError> {
+        let asked = self.cluster.admin.inner().fetch_metadata(Some(""), READY_TIMEOUT);
+        asked.map(drop).map_err(|error| BusError::kafka("ask for brokers", error.to_string()))
+    }
+
     fn is_ignored(&self, table: &str) -> bool {
         self.settings.ignore_tables.contains(table)
     }
@@ -157,13 +184,4 @@ impl Bus {
             .cloned()
             .unwrap_or_else(|| table.columns.first().map(|column| column.name.clone()).into_iter().collect())
     }
-}
-
-/// A refused name as it may stand in an error: short, and nothing that a terminal or a log would obey.
-fn shown(name: &str) -> String {
-    let mut shown: String = name.chars().take(64).flat_map(char::escape_default).collect();
-    if name.chars().count() > 64 {
-        shown.push_str("...");
-    }
-    shown
 }

@@ -6,37 +6,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mirrorbus_librdkafka as librdkafka;
+pub use mirrorbus_librdkafka::{Isolation, Spec, TopicDescription};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 
 use super::error::BusError;
-use super::librdkafka;
 
-/// Which offset of a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spec {
-    /// The first record that is still there.
-    Earliest,
-    /// One past the newest record, or past the last stable one with [`Isolation::ReadCommitted`].
-    Latest,
-}
+/// Between two looks at a topic that contradicts its record: long enough for a leader that just started to catch up.
+pub(super) const MOMENT: Duration = Duration::from_millis(250);
 
-/// Whether open transactions hide what follows them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Isolation {
-    /// Up to the last stable offset.
-    ReadCommitted,
-    /// Up to the high watermark.
-    ReadUncommitted,
-}
-
-/// Identity and shape of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicDescription {
-    /// The cluster's id of this very topic, 32 hex digits: a topic of the same name made anew has another.
-    pub id: String,
-    /// Number of partitions.
-    pub partitions: usize,
+/// Two looks a moment apart disagree: nothing can be said of the topic now.
+pub(super) fn undecided() -> BusError {
+    BusError::kafka("compare topics with positions", "two looks a moment apart disagree")
 }
 
 /// First and end offset of each partition, by partition number.
@@ -78,6 +60,7 @@ pub struct Cluster {
 
 impl Questions for Cluster {
     fn describe(&self, topics: &[String]) -> Result<HashMap<String, TopicDescription>, BusError> {
+        librdkafka::drain(&self.admin);
         Ok(librdkafka::describe_topics(self.admin.inner(), topics, self.timeout)?)
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Time here is a token's `nbf` in whole seconds, the only order that a call carries with it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::BusError;
@@ -29,9 +31,34 @@ pub struct Opened {
     pub number: i64,
     /// The cycle's id, for logs and events only.
     pub cycle: String,
-    /// Registered id of the events' schema, so that a registry that is down fails no call that needs none.
+    /// The events' schema, so that a registry that is down fails no call that needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_schema_id: Option<u32>,
+    pub event_schema: Option<EventSchema>,
+    /// Whether a TableSchema has looked for topics of tables without a position since positions were kept: after
+    /// a loss of positions they would be ghosts.
+    #[serde(default)]
+    pub knows_topics: bool,
+    /// Tables that the newest TableSchema did not name and that were too many to be dropped at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
+}
+
+/// Tables that are missing at the source but not dropped yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Their names.
+    pub tables: BTreeSet<String>,
+    /// Whether the cycle in which they were missing was completed.
+    pub completed: bool,
+}
+
+/// The schema that the tenant's events are written with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSchema {
+    /// Its registered id.
+    pub id: u32,
+    /// XXH3 of its text: a bridge with another schema registers its own.
+    pub fingerprint: String,
 }
 
 /// The calls that open a cycle.
@@ -119,7 +146,9 @@ pub fn open(before: Option<&Opened>, mark: &CallMark, by: Opener, token_time: i6
         digests,
         number: before.map_or(0, |before| before.number) + 1,
         cycle,
-        event_schema_id: before.and_then(|before| before.event_schema_id),
+        event_schema: before.and_then(|before| before.event_schema.clone()),
+        knows_topics: before.is_some_and(|before| before.knows_topics),
+        withheld: before.and_then(|before| before.withheld.clone()),
     }
 }
 

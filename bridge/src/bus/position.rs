@@ -67,6 +67,8 @@ pub enum TableState {
     Dropped,
     /// The operator ignores it: rows are discarded, the LSN is kept.
     Ignored,
+    /// Its rows contradicted what is recorded: none is taken until it is begun anew.
+    Doubted,
 }
 
 /// Where a population lies in one partition.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use mirrorbus_librdkafka as librdkafka;
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -18,11 +19,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::BusError;
-use super::librdkafka;
 use crate::clock::Deadline;
 
-/// librdkafka may have repeated EndTxn inside a commit that took longer; such a producer is not used again.
-const SLOW_COMMIT: Duration = Duration::from_secs(1);
+/// librdkafka may have repeated EndTxn inside a commit or an abort that took longer; such a producer is not used again.
+const SLOW_END: Duration = Duration::from_secs(1);
 /// How often the polling thread looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
 /// An abort that takes longer spoils the producer; the next one's opening finishes it.
@@ -37,9 +37,21 @@ pub(super) struct Delivered {
     pub(super) hash: u64,
 }
 
+/// What a record is sent with and its delivery report brings back: the transaction's number within the producer, and
+/// the slot. Reports of an aborted transaction may still come when the next one is open.
+fn tag(transaction: u32, slot: usize) -> usize {
+    (transaction as usize) << SLOT_BITS | slot
+}
+
+const SLOT_BITS: u32 = 32;
+const _: () = assert!(usize::BITS == 64, "a tag travels through librdkafka in a pointer's place");
+/// Largest slot number.
+pub(super) const MAX_SLOT: usize = (1 << SLOT_BITS) - 1;
+
 /// Sums of a transaction's delivery reports, by the slot number that each record was sent with.
 #[derive(Default)]
 struct Reports {
+    transaction: u32,
     confirmed: u64,
     failure: Option<String>,
     partitions: HashMap<(usize, i32), Delivered>,
@@ -68,8 +80,12 @@ impl ClientContext for Context {
 impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, slot: usize) {
+    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
         let mut reports = self.reports();
+        if tag >> SLOT_BITS != reports.transaction as usize {
+            return;
+        }
+        let slot = tag & MAX_SLOT;
         match result {
             Ok(message) => {
                 let mut hash = Xxh3::new();
@@ -138,22 +154,35 @@ impl TransactionalProducer {
         !self.spoiled.load(Ordering::Relaxed)
     }
 
+    /// Whether librdkafka may have repeated an EndTxn that began then: the copy could end a later transaction.
+    fn may_have_repeated(&self, began: Instant) -> bool {
+        began.elapsed() > SLOW_END || self.producer.context().disturbed.load(Ordering::Relaxed)
+    }
+
     fn spoil(&self) {
         self.spoiled.store(true, Ordering::Relaxed);
     }
 
     /// Begins a transaction; dropped without a commit it is aborted.
     pub(super) fn begin(&self, deadline: Deadline) -> Result<Transaction<'_>, BusError> {
+        if !self.is_usable() {
+            return Err(BusError::kafka("begin transaction", "the producer is spent"));
+        }
         if deadline.is_over() {
             return Err(BusError::Deadline { before: "begin" });
         }
-        *self.producer.context().reports() = Reports::default();
+        let transaction = {
+            let mut reports = self.producer.context().reports();
+            let transaction = reports.transaction.wrapping_add(1);
+            *reports = Reports { transaction, ..Reports::default() };
+            transaction
+        };
         self.producer.context().disturbed.store(false, Ordering::Relaxed);
         self.producer.begin_transaction().map_err(|error| {
             self.spoil();
             BusError::kafka("begin transaction", error.to_string())
         })?;
-        Ok(Transaction { producer: self, sent: 0, open: true, deadline })
+        Ok(Transaction { producer: self, number: transaction, sent: 0, open: true, deadline })
     }
 }
 
@@ -179,6 +208,7 @@ impl Drop for TransactionalProducer {
 /// One open transaction.
 pub(super) struct Transaction<'p> {
     producer: &'p TransactionalProducer,
+    number: u32,
     sent: u64,
     open: bool,
     deadline: Deadline,
@@ -194,7 +224,7 @@ impl Transaction<'_> {
         value: Option<&[u8]>,
         headers: OwnedHeaders,
     ) -> Result<(), BusError> {
-        let mut record = BaseRecord::with_opaque_to(topic, slot).headers(headers);
+        let mut record = BaseRecord::with_opaque_to(topic, tag(self.number, slot)).headers(headers);
         record.key = key;
         record.payload = value;
         loop {
@@ -206,6 +236,9 @@ impl Transaction<'_> {
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                     record = again;
                     self.confirm()?;
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                    return Err(BusError::TooLarge);
                 }
                 Err((error, _)) => return Err(BusError::kafka("send", error.to_string())),
             }
@@ -239,27 +272,23 @@ impl Transaction<'_> {
         delivered
     }
 
-    /// Commits. After this was begun there is no abort: an error leaves the outcome unknown, unless librdkafka
-    /// itself asks for one.
+    /// Commits. After this was begun there is no abort: an error leaves the outcome unknown, even where librdkafka asks
+    /// for one, because it does so too when its EndTxn may have succeeded.
     pub(super) fn commit(mut self) -> Result<(), BusError> {
         self.confirm()?;
         if self.deadline.is_over() {
             return Err(BusError::Deadline { before: "commit" });
         }
         let began = Instant::now();
-        let outcome = librdkafka::commit(self.producer.producer.client(), self.deadline.left());
-        match outcome {
+        self.open = false;
+        match librdkafka::commit(self.producer.producer.client(), self.deadline.left()) {
             Ok(()) => {
-                self.open = false;
-                let disturbed = self.producer.producer.context().disturbed.load(Ordering::Relaxed);
-                if disturbed || began.elapsed() > SLOW_COMMIT {
+                if self.producer.may_have_repeated(began) {
                     self.producer.spoil();
                 }
                 Ok(())
             }
-            Err(error) if error.requires_abort => Err(BusError::from(error)),
             Err(error) => {
-                self.open = false;
                 self.producer.spoil();
                 Err(BusError::Unknown { reason: error.reason })
             }
@@ -272,9 +301,12 @@ impl Drop for Transaction<'_> {
         if !self.open {
             return;
         }
-        self.producer.producer.purge(rdkafka::producer::PurgeConfig::default().queue());
+        // Purges what is queued, too. Purging before it would look like a gap in the sequence of records.
+        let began = Instant::now();
         if let Err(error) = self.producer.producer.abort_transaction(ABORT) {
             tracing::warn!(%error, "a transaction could not be aborted; the next opening finishes it");
+            self.producer.spoil();
+        } else if self.producer.may_have_repeated(began) {
             self.producer.spoil();
         }
     }

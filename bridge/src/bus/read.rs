@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use mirrorbus_librdkafka::{self as librdkafka, ConsumedRecord, Polled};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::error::BusError;
-use super::librdkafka::{self, ConsumedRecord, Polled};
 use crate::clock::Deadline;
 
 const POLL: Duration = Duration::from_millis(200);
@@ -27,18 +27,28 @@ pub(super) struct Part {
     pub(super) to: i64,
 }
 
-/// Hands every committed record of the parts to `visit`, in order within a partition.
+/// Whether a reader wants more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next record.
+    Go,
+    /// No more this time.
+    Stop,
+}
+
+/// Hands every committed record of the parts to `visit`, in order within a partition, until it wants no more. Gives
+/// what is left then; nothing once all was read.
 pub(super) fn read(
     config: &ClientConfig,
     topic: &str,
     parts: &[Part],
     deadline: &Deadline,
-    mut visit: impl FnMut(&ConsumedRecord) -> Result<(), BusError>,
-) -> Result<(), BusError> {
+    mut visit: impl FnMut(&ConsumedRecord) -> Result<Next, BusError>,
+) -> Result<Vec<Part>, BusError> {
     let parts = parts.iter().filter(|part| part.from < part.to);
-    let mut open: HashMap<i32, i64> = parts.clone().map(|part| (part.partition, part.to)).collect();
+    let mut open: HashMap<i32, Part> = parts.clone().map(|part| (part.partition, *part)).collect();
     if open.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let consumer =
         assign(config, topic, parts.clone()).map_err(|error| BusError::kafka("assign", error.to_string()))?;
@@ -46,22 +56,28 @@ pub(super) fn read(
         if deadline.is_over() {
             return Err(BusError::Deadline { before: "the end of a topic was read" });
         }
+        let mut wanted = Next::Go;
         let (partition, next) = match librdkafka::poll(consumer.client(), deadline.left().min(POLL))? {
             Polled::Nothing => continue,
             Polled::Record(record) => {
-                let is_wanted = open.get(&record.partition()).is_some_and(|end| record.offset() < *end);
-                if is_wanted {
-                    visit(&record)?;
+                if open.get(&record.partition()).is_some_and(|part| record.offset() < part.to) {
+                    wanted = visit(&record)?;
                 }
                 (record.partition(), record.offset() + 1)
             }
             Polled::End { partition, offset } => (partition, offset),
         };
-        if open.get(&partition).is_some_and(|end| next >= *end) {
-            open.remove(&partition);
+        if let Some(part) = open.get_mut(&partition) {
+            part.from = part.from.max(next);
+            if part.from >= part.to {
+                open.remove(&partition);
+            }
+        }
+        if wanted == Next::Stop {
+            break;
         }
     }
-    Ok(())
+    Ok(open.into_values().collect())
 }
 
 fn assign<'a>(

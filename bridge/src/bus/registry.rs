@@ -11,6 +11,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use schema_registry_converter::async_impl::schema_registry::{SrSettings, post_schema};
 use schema_registry_converter::schema_registry_common::{SchemaType, SuppliedSchema};
 use tokio::runtime::Handle;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::BusError;
 
@@ -18,8 +19,8 @@ use super::error::BusError;
 const AT_ONCE: usize = 8;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the registry is and who we are there.
-#[derive(Clone, Debug, Default)]
+/// Where the registry is and who we are there. Holds a password, so it has no `Debug`.
+#[derive(Clone, Default)]
 pub struct RegistrySettings {
     /// Base of the Confluent-compatible API, without a slash at its end.
     pub url: String,
@@ -38,13 +39,20 @@ pub struct Registration {
     pub begins_anew: bool,
 }
 
+/// The process's TLS provider: ring, unless whoever started the process chose another.
+fn ensure_tls_provider() {
+    // An error says that there is one already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A client of the registry with a cache of what it registered.
 pub struct Registry {
     settings: SrSettings,
     http: reqwest::Client,
     place: RegistrySettings,
     runtime: Handle,
-    known: Mutex<HashMap<(String, String), u32>>,
+    /// Ids by subject and hash of the schema's text.
+    known: Mutex<HashMap<(String, u128), u32>>,
 }
 
 impl Registry {
@@ -54,6 +62,7 @@ impl Registry {
     /// [`BusError::Registry`] when the address cannot be used.
     pub fn new(place: RegistrySettings, runtime: Handle) -> Result<Self, BusError> {
         let fault = |reason: String| BusError::Registry { subject: "any".to_owned(), reason };
+        ensure_tls_provider();
         let mut builder = SrSettings::new_builder(place.url.clone());
         builder.set_timeout(TIMEOUT);
         if let Some((user, password)) = &place.basic {
@@ -81,23 +90,22 @@ impl Registry {
 
     async fn register_one(&self, wanted: Registration) -> Result<u32, BusError> {
         let Registration { subject, schema, begins_anew } = wanted;
-        let known = (subject, schema);
+        let known = (subject.clone(), xxh3_128(schema.as_bytes()));
         if let Some(id) = self.known().get(&known) {
             return Ok(*id);
         }
-        let (subject, schema) = known;
         let fault = |reason: String| BusError::Registry { subject: subject.clone(), reason };
         if begins_anew {
             self.set_compatibility(&subject, "NONE").await.map_err(fault)?;
         }
-        let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.clone());
+        let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema);
         let registered = post_schema(&self.settings, subject.clone(), supplied)
             .await
             .map_err(|error| fault(error.to_string()))?;
         if begins_anew {
             self.set_compatibility(&subject, "FULL").await.map_err(fault)?;
         }
-        self.known().insert((subject, schema), registered.id);
+        self.known().insert(known, registered.id);
         Ok(registered.id)
     }
 
@@ -118,7 +126,7 @@ impl Registry {
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), u32>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u128), u32>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,47 +4,22 @@
 use std::collections::BTreeMap;
 
 use mirrorbus_schemas::event::{CycleEvent, Kind};
-use mirrorbus_schemas::header;
-use rdkafka::message::{Header, OwnedHeaders};
+use mirrorbus_schemas::topic::Tenant;
 
 use super::call::{Call, Caller};
-use super::encode::{Plan, fits};
 use super::error::BusError;
 use super::memory::{Changes, Memory};
 use super::order::{self, Verdict};
 use super::position::{Manifest, NO_LSN, PartitionManifest, Position, Span, TableState};
 use super::producer::Transaction;
 use super::registry::Registration;
-use super::schema::{Change, TableSchema};
+use super::rows::{Destination, TableRows, send};
+use super::schema::{Change, StoredColumn, TableSchema};
 use super::session::{Commit, Counts};
 use super::sweep::advance;
 use super::topics::{self, Kind as TopicKind};
 use super::{Bus, event};
 use crate::batch::{Batch, Lsn, Operation, TableColumns};
-
-/// All batches of one table in a call, and where they go.
-struct TableRows<'c, 'a> {
-    batches: Vec<&'c Batch<'a>>,
-    topic: String,
-    position: Position,
-    is_new_topic: bool,
-    is_new_schema: bool,
-}
-
-impl TableRows<'_, '_> {
-    /// The LSN that counts: the table's last batch's, if that one has a valid LSN.
-    fn lsn(&self) -> Option<Lsn> {
-        self.batches.last().and_then(|batch| batch.lsn)
-    }
-
-    fn has_rows(&self) -> bool {
-        self.batches.iter().any(|batch| !batch.operations.is_empty())
-    }
-
-    fn writes(&self) -> bool {
-        self.has_rows() && self.position.state != TableState::Ignored
-    }
-}
 
 type Tables<'c, 'a> = BTreeMap<&'c str, TableRows<'c, 'a>>;
 
@@ -72,6 +47,11 @@ fn write(call: &mut Call<'_>, batches: &[Batch<'_>]) -> Result<(), BusError> {
     create_topics(call, &mut tables)?;
     register_schemas(call, &mut tables)?;
     let counts = commit(call, &tables)?;
+    tell_losses(call, batches);
+    let (upserts, deletes) = counts
+        .values()
+        .fold((0, 0), |(upserts, deletes), counts| (upserts + counts.upserts, deletes + counts.deletes));
+    tracing::info!(tables = tables.len(), upserts, deletes, "committed");
     if let Some(total) = &mut call.session.counts {
         for (table, counts) in counts {
             let total = total.entry(table).or_default();
@@ -81,6 +61,15 @@ fn write(call: &mut Call<'_>, batches: &[Batch<'_>]) -> Result<(), BusError> {
     }
     call.sweep();
     Ok(())
+}
+
+/// What the mirror will not have: digits that a type does not hold, and rows of ignored tables.
+fn tell_losses(call: &Call<'_>, batches: &[Batch<'_>]) {
+    for batch in batches.iter().filter(|batch| batch.cut_values + batch.discarded_rows > 0) {
+        let (table, cut_values, discarded_rows) =
+            (&batch.table.table, batch.cut_values, batch.discarded_rows);
+        tracing::info!(tenant = %call.tenant(), table, cut_values, discarded_rows, "not kept as it came");
+    }
 }
 
 fn group<'c, 'a>(call: &Call<'_>, batches: &'c [Batch<'a>]) -> Result<Tables<'c, 'a>, BusError> {
@@ -97,8 +86,8 @@ fn group<'c, 'a>(call: &Call<'_>, batches: &'c [Batch<'a>]) -> Result<Tables<'c,
         let mut position = known.unwrap_or_else(|| Position::blank(call.bus.clock.now_ms()));
         if ignored {
             position.state = TableState::Ignored;
-        } else if position.state == TableState::Ignored {
-            return Err(BusError::table(table, "was ignored until now; the next TableSchema asks for it"));
+        } else if position.state != TableState::Mirrored {
+            return Err(BusError::table(table, "rows are refused until TableSchema asks for the table"));
         }
         let batches = vec![batch];
         tables
@@ -156,9 +145,7 @@ fn take_columns(
         Change::Incompatible { rule } => Err(rule),
         Change::Compatible(_) if only_deletes => Ok(()),
         Change::Compatible(changed) => {
-            let lacks = |column: &&super::schema::StoredColumn| {
-                !changed.columns.iter().any(|c| c.name == column.name)
-            };
+            let lacks = |column: &&StoredColumn| !changed.columns.iter().any(|c| c.name == column.name);
             if let Some(missing) = schema.columns.iter().find(lacks) {
                 return Err(format!("rows lack the announced column {}", missing.name));
             }
@@ -172,7 +159,8 @@ fn take_columns(
 /// The call fails and the table is asked for again in the next cycle.
 fn ask_again(call: &mut Call<'_>, table: &str, rule: String) -> Result<(), BusError> {
     if let Some(position) = call.session.memory.tables.get(table) {
-        let position = Position { lsn: NO_LSN, provisional: None, ..position.clone() };
+        let position =
+            Position { lsn: NO_LSN, provisional: None, state: TableState::Doubted, ..position.clone() };
         let alarm = event::now(
             call.bus,
             call.tenant(),
@@ -236,8 +224,10 @@ fn register_schemas(call: &Call<'_>, tables: &mut Tables<'_, '_>) -> Result<(), 
         if key.is_some() {
             schema.key_schema_id = ids.next();
         }
-        if value.is_some() {
-            schema.value_schema_id = ids.next();
+        if value.is_some()
+            && let Some(id) = ids.next()
+        {
+            schema.value_registered(id);
             rows.is_new_schema = true;
         }
     }
@@ -248,35 +238,39 @@ fn missing_schemas(rows: &TableRows<'_, '_>) -> [Option<Registration>; 2] {
     let (Some(schema), Some(batch)) = (&rows.position.schema, rows.batches.first()) else {
         return [None, None];
     };
-    let begins_anew = schema.key_schema_id.is_none();
-    let registration = |part: &str, schema: String| Registration {
+    let registration = |part: &str, schema: String, begins_anew: bool| Registration {
         subject: format!("{}-{part}", rows.topic),
         schema,
         begins_anew,
     };
-    let key = begins_anew.then(|| registration("key", schema.key_json(&batch.table)));
+    let needs_key = schema.key_schema_id.is_none();
+    let key = needs_key.then(|| registration("key", schema.key_json(&batch.table), true));
     let columns = complete_columns(rows).filter(|_| schema.value_schema_id.is_none());
-    [key, columns.map(|columns| registration("value", schema.value_json(columns)))]
+    let begins_anew = !schema.has_value_versions;
+    [key, columns.map(|columns| registration("value", schema.value_json(columns), begins_anew))]
 }
 
-/// Columns of a batch that has all that the schema names.
+/// Columns of a batch that has exactly those of the schema: what is registered must be what rows are written with.
 fn complete_columns<'c>(rows: &TableRows<'c, '_>) -> Option<&'c TableColumns> {
     let schema = rows.position.schema.as_ref()?;
-    let has = |table: &TableColumns, name: &str| table.columns.iter().any(|column| column.name == name);
-    rows.batches
-        .iter()
-        .map(|batch| &batch.table)
-        .find(|table| schema.columns.iter().all(|column| has(table, &column.name)))
+    let is_schema = |table: &&TableColumns| {
+        table.columns.iter().map(StoredColumn::from).eq(schema.columns.iter().cloned())
+    };
+    rows.batches.iter().map(|batch| &batch.table).find(is_schema)
 }
 
 fn commit(call: &mut Call<'_>, tables: &Tables<'_, '_>) -> Result<BTreeMap<String, Counts>, BusError> {
     let (bus, caller, cycle) = (call.bus, call.caller, call.cycle());
-    let events = schema_events(call, tables);
+    let mut events = schema_events(call, tables);
     let mut counts = BTreeMap::new();
     call.session.commit(bus, &caller.tenant, caller.deadline, |transaction, memory| {
         for (slot, (table, rows)) in tables.iter().enumerate().filter(|(_, (_, rows))| rows.writes()) {
-            let headers = RowHeaders { tenant: caller.tenant.as_str(), table, cycle: &cycle, rows };
-            counts.insert((*table).to_owned(), send(transaction, slot, &headers)?);
+            let destination = Destination { tenant: caller.tenant.as_str(), table, cycle: &cycle, rows };
+            let sent = send(transaction, slot, &destination)?;
+            if sent.repeated_inserts > 0 {
+                events.push(key_alarm(bus, &caller.tenant, &cycle, table, rows, sent));
+            }
+            counts.insert((*table).to_owned(), sent);
         }
         transaction.confirm()?;
         let names: Vec<&str> = tables.keys().copied().collect();
@@ -316,87 +310,22 @@ fn written(
     Ok(position)
 }
 
-struct RowHeaders<'h, 'c, 'a> {
-    tenant: &'h str,
-    table: &'h str,
-    cycle: &'h str,
-    rows: &'h TableRows<'c, 'a>,
-}
-
-fn send(
-    transaction: &mut Transaction<'_>,
-    slot: usize,
-    context: &RowHeaders<'_, '_, '_>,
-) -> Result<Counts, BusError> {
-    let rows = context.rows;
-    let mut counts = Counts::default();
-    let (mut key, mut value) = (Vec::new(), Vec::new());
-    for batch in &rows.batches {
-        let plan = plan(context.table, rows, batch)?;
-        let fixed = fixed_headers(context, batch.lsn);
-        for (number, (operation, row)) in (1..).zip(batch.rows()) {
-            let fault = |misfit: super::encode::Misfit| row_fault(batch, number, misfit.column, misfit.rule);
-            check_kinds(batch, number, row)?;
-            plan.key(row, &mut key).map_err(fault)?;
-            let headers = with_operation(fixed.clone(), operation);
-            if operation == Operation::Delete {
-                counts.deletes += 1;
-                transaction.send(&rows.topic, slot, Some(&key), None, headers)?;
-            } else {
-                counts.upserts += 1;
-                plan.value(row, &mut value).map_err(fault)?;
-                transaction.send(&rows.topic, slot, Some(&key), Some(&value), headers)?;
-            }
-        }
-    }
-    Ok(counts)
-}
-
-fn plan(table: &str, rows: &TableRows<'_, '_>, batch: &Batch<'_>) -> Result<Plan, BusError> {
-    let schema = rows.position.schema.as_ref();
-    schema
-        .and_then(|schema| Plan::compile(schema, &batch.table))
-        .ok_or_else(|| BusError::table(table, "a key column is missing, or no schema is registered"))
-}
-
-fn check_kinds(batch: &Batch<'_>, number: usize, row: &[crate::batch::Value<'_>]) -> Result<(), BusError> {
-    let misfit = batch.table.columns.iter().zip(row).position(|(column, value)| !fits(column.kind, value));
-    match misfit {
-        None => Ok(()),
-        Some(column) => Err(row_fault(batch, number, column, "the value is not of the column's type")),
-    }
-}
-
-fn row_fault(batch: &Batch<'_>, row: usize, column: usize, rule: &str) -> BusError {
-    let column = batch.table.columns.get(column).map(|column| column.name.clone()).unwrap_or_default();
-    BusError::Row { table: batch.table.table.clone(), row, column, rule: rule.to_owned() }
-}
-
-fn fixed_headers(context: &RowHeaders<'_, '_, '_>, lsn: Option<Lsn>) -> OwnedHeaders {
-    let epoch = context.rows.position.epoch.to_string();
-    let lsn = lsn.map(|lsn| lsn.to_string());
-    let values = [
-        (header::TENANT, Some(context.tenant)),
-        (header::TABLE, Some(context.table)),
-        (header::LSN, lsn.as_deref()),
-        (header::CYCLE, Some(context.cycle)),
-        (header::EPOCH, Some(epoch.as_str())),
-    ];
-    values
-        .into_iter()
-        .filter(|(_, value)| value.is_some())
-        .fold(OwnedHeaders::new_with_capacity(6), |headers, (key, value)| {
-            headers.insert(Header { key, value })
-        })
-}
-
-fn with_operation(headers: OwnedHeaders, operation: Operation) -> OwnedHeaders {
-    let value = match operation {
-        Operation::Insert => "I",
-        Operation::Update => "U",
-        Operation::Delete => "D",
-    };
-    headers.insert(Header { key: header::OP, value: Some(value) })
+/// A load inserts every key once, unless what we take for the key is none.
+fn key_alarm(
+    bus: &Bus,
+    tenant: &Tenant,
+    cycle: &str,
+    table: &str,
+    rows: &TableRows<'_, '_>,
+    sent: Counts,
+) -> CycleEvent {
+    let times = sent.repeated_inserts;
+    let rule = format!(
+        "a load inserted {times} keys more than once; set key_columns if the first column is not the key"
+    );
+    tracing::error!(%tenant, table, rule);
+    let receipt = event::receipt(table, &rows.position);
+    event::now(bus, tenant, cycle, Kind::Alarm, format!("table {table}: {rule}"), vec![receipt])
 }
 
 fn schema_events(call: &Call<'_>, tables: &Tables<'_, '_>) -> Vec<CycleEvent> {

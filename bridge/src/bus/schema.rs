@@ -25,6 +25,9 @@ pub struct TableSchema {
     /// Registered id of the value schema for `columns`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_schema_id: Option<u32>,
+    /// Whether a value schema was registered before in this population: the next one must fit it.
+    #[serde(default)]
+    pub has_value_versions: bool,
 }
 
 /// A column as it is remembered.
@@ -76,11 +79,18 @@ impl TableSchema {
             key: key.to_vec(),
             key_schema_id: None,
             value_schema_id: None,
+            has_value_versions: false,
         }
     }
 
+    /// Keeps the id under which the value schema for the present columns was registered.
+    pub fn value_registered(&mut self, id: u32) {
+        self.value_schema_id = Some(id);
+        self.has_value_versions = true;
+    }
+
     /// Compares with the columns of a call. Only length, nullability and default of a column may change, and
-    /// columns may come, go, and come back as they were.
+    /// columns may come and go. One that comes back is another column under an old name.
     #[must_use]
     pub fn change_to(&self, table: &TableColumns, key: &[String]) -> Change {
         let columns: Vec<StoredColumn> = table.columns.iter().map(StoredColumn::from).collect();
@@ -90,8 +100,12 @@ impl TableSchema {
         if self.columns == columns {
             return Change::None;
         }
+        if let Some(back) = self.retired.iter().find(|known| columns.iter().any(|c| c.name == known.name)) {
+            // Rows written before it went still hold what it had then.
+            return Change::Incompatible { rule: format!("column {} came back", back.name) };
+        }
         for column in &columns {
-            let known = self.columns.iter().chain(&self.retired).find(|known| known.name == column.name);
+            let known = self.columns.iter().find(|known| known.name == column.name);
             if let Some(known) = known
                 && base_type(&known.sql_type) != base_type(&column.sql_type)
             {
@@ -203,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn added_dropped_longer_and_returning_columns_are_compatible() {
+    fn added_dropped_and_longer_columns_are_compatible_and_one_that_comes_back_is_not() {
         let one = table(vec![id(), column("name", "nvarchar(10)", ColumnType::Text)]);
         let schema = TableSchema::new(&one, &key());
         assert_eq!(schema.change_to(&one, &key()), Change::None);
@@ -213,7 +227,7 @@ mod tests {
             panic!("a dropped column is compatible")
         };
         assert_eq!(without.retired.len(), 1);
-        assert!(matches!(without.change_to(&one, &key()), Change::Compatible(_)));
+        assert!(matches!(without.change_to(&one, &key()), Change::Incompatible { .. }));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! the fence. Whatever another bridge was about to commit is then either in what was read, or never will be.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mirrorbus_schemas::event::CycleEvent;
 use mirrorbus_schemas::topic::Tenant;
@@ -14,15 +14,20 @@ use rdkafka::message::{Header, OwnedHeaders};
 use super::error::BusError;
 use super::memory::{Changes, Memory};
 use super::offsets::{self, Isolation, Spec};
-use super::producer::{Transaction, TransactionalProducer};
-use super::read::{self, Part};
+use super::producer::{MAX_SLOT, Transaction, TransactionalProducer};
+use super::read::{self, Next, Part};
 use super::topics::{self, Kind};
 use super::{Bus, event};
 use crate::clock::Deadline;
 
 /// Slot numbers of the records that are not rows.
-const POSITIONS: usize = usize::MAX;
-const EVENTS: usize = usize::MAX - 1;
+const POSITIONS: usize = MAX_SLOT;
+const EVENTS: usize = MAX_SLOT - 1;
+
+/// How long the transactions that the fence has finished may take to show as finished.
+const SETTLING: Duration = Duration::from_secs(5);
+/// Between two questions to the cluster about something that it tells nobody.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// An open producer and everything known of its tenant.
 pub(super) struct Session {
@@ -47,6 +52,8 @@ struct Left {
 pub(super) struct Counts {
     pub(super) upserts: i64,
     pub(super) deletes: i64,
+    /// Inserts of a key that the same call had inserted before.
+    pub(super) repeated_inserts: i64,
 }
 
 /// What one transaction holds besides rows.
@@ -73,13 +80,7 @@ impl Session {
         admit(&memory)?;
         let id = format!("{}.{tenant}", bus.settings.prefix);
         let producer = TransactionalProducer::open(&bus.producer_config, &id, deadline)?;
-        let after = end(bus, &topic, Isolation::ReadUncommitted)?;
-        if end(bus, &topic, Isolation::ReadCommitted)? < after {
-            return Err(BusError::kafka(
-                "open",
-                "the positions topic holds a transaction that is not finished",
-            ));
-        }
+        let after = stable_end(bus, &topic)?;
         read_positions(bus, &topic, before, after, deadline, &mut memory)?;
         tracing::debug!(%tenant, positions = memory.tables.len(), "session opened");
         let left = Left { end: after, marker_follows: false };
@@ -155,9 +156,10 @@ impl Session {
             return Ok(());
         }
         let known = commit.changes.opened.as_ref().or(self.memory.opened.as_ref());
-        let id = match known.and_then(|opened| opened.event_schema_id) {
-            Some(id) => id,
-            None => event::register(bus, tenant)?,
+        let known = known.and_then(|opened| opened.event_schema.as_ref());
+        let id = match known.filter(|schema| event::is_known(Some(schema))) {
+            Some(schema) => schema.id,
+            None => event::register(bus, tenant)?.id,
         };
         let topic = bus.settings.prefix.cycles(tenant);
         for event in &commit.events {
@@ -191,6 +193,23 @@ fn ensure_system_topics(bus: &Bus, tenant: &Tenant) -> Result<(), BusError> {
     Ok(())
 }
 
+/// The end of the topic once nothing before it is undecided. The fence has finished what was open, but the markers may
+/// take a moment, above all on a broker that has just started.
+fn stable_end(bus: &Bus, topic: &str) -> Result<i64, BusError> {
+    let deadline = Deadline::start(SETTLING);
+    loop {
+        let after = end(bus, topic, Isolation::ReadUncommitted)?;
+        if end(bus, topic, Isolation::ReadCommitted)? == after {
+            return Ok(after);
+        }
+        if deadline.is_over() {
+            return Err(BusError::Hanging { topic: topic.to_owned() });
+        }
+        // Nothing tells when a marker is written.
+        std::thread::sleep(PAUSE);
+    }
+}
+
 fn end(bus: &Bus, topic: &str, isolation: Isolation) -> Result<i64, BusError> {
     let partition = (topic.to_owned(), 0);
     let ends = bus.questions.offsets(std::slice::from_ref(&partition), Spec::Latest, isolation)?;
@@ -208,7 +227,11 @@ fn read_positions(
     memory: &mut Memory,
 ) -> Result<(), BusError> {
     let part = Part { partition: 0, from, to };
-    read::read(&bus.reader_config, topic, &[part], deadline, |record| memory.take_record(record))
+    read::read(&bus.reader_config, topic, &[part], deadline, |record| {
+        memory.take_record(record)?;
+        Ok(Next::Go)
+    })?;
+    Ok(())
 }
 
 impl Bus {
@@ -227,7 +250,7 @@ impl Bus {
                 }
                 Err(error) if deadline.is_over() => return Err(error),
                 // A new topic has no leader for some milliseconds; nothing tells when.
-                _ => std::thread::sleep(std::time::Duration::from_millis(10)),
+                _ => std::thread::sleep(PAUSE),
             }
         }
     }

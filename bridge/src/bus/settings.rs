@@ -34,12 +34,13 @@ pub const RESERVED_PROPERTIES: &[&str] = &[
     "request.timeout.ms",
     "retries",
     "socket.timeout.ms",
+    "statistics.interval.ms",
     "transaction.timeout.ms",
     "transactional.id",
 ];
 
-/// Settings of one application's bus.
-#[derive(Clone, Debug)]
+/// Settings of one application's bus. The properties can hold passwords, so it has no `Debug`.
+#[derive(Clone)]
 pub struct BusSettings {
     /// What the application's topics begin with.
     pub prefix: Prefix,
@@ -88,12 +89,7 @@ impl BusSettings {
     #[must_use]
     pub fn producer(&self) -> ClientConfig {
         let mut config = self.client();
-        let defaults = [
-            ("linger.ms", "5"),
-            ("batch.size", "1000000"),
-            ("compression.type", "lz4"),
-            ("statistics.interval.ms", "0"),
-        ];
+        let defaults = [("linger.ms", "5"), ("batch.size", "1000000"), ("compression.type", "lz4")];
         for (name, value) in defaults {
             if !self.properties.contains_key(name) {
                 config.set(name, value);

@@ -14,20 +14,26 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::call::Call;
 use super::error::BusError;
 use super::memory::Changes;
-use super::offsets;
+use super::offsets::{self, FoundTopic};
 use super::position::{Position, Sweep, TableState};
 use super::producer::Transaction;
-use super::read::{self, Part};
+use super::read::{self, Next, Part};
 use super::session::Commit;
 use super::{Bus, event};
 
-/// Keys per transaction.
+/// Keys per transaction, and per reading of the old part: what a sweep holds of it at once.
 const CHUNK: usize = 100_000;
 /// The message of a `dropped` event.
 pub(super) const LEFT_SOURCE: &str = "the table left the source";
 
-/// Sweeps every table whose sweep is under way. Says whether all are done.
-pub(super) fn run(call: &mut Call<'_>) -> Result<bool, BusError> {
+/// Sweeps every table whose sweep is under way. Without an opening nothing is swept: who knows what was lost.
+///
+/// # Errors
+/// The first failure; what it left is resumed by a later call.
+pub(super) fn run(call: &mut Call<'_>) -> Result<(), BusError> {
+    if call.session.memory.opening().is_none() {
+        return Ok(());
+    }
     let running: Vec<String> = call
         .session
         .memory
@@ -36,30 +42,77 @@ pub(super) fn run(call: &mut Call<'_>) -> Result<bool, BusError> {
         .filter(|(_, position)| position.sweep == Sweep::Running)
         .map(|(table, _)| table.clone())
         .collect();
+    let mut failure = None;
     for table in running {
-        sweep_table(call, &table)?;
+        // One table that cannot be swept now must not keep the others from it.
+        if let Err(error) = sweep_table(call, &table) {
+            failure.get_or_insert(error);
+        }
     }
-    Ok(true)
+    failure.map_or(Ok(()), Err)
 }
 
 fn sweep_table(call: &mut Call<'_>, table: &str) -> Result<(), BusError> {
     let Some(position) = call.session.memory.tables.get(table).cloned() else { return Ok(()) };
     let topic = call.bus.rows_topic(call.tenant(), table)?;
-    let found = offsets::find(&*call.bus.questions, std::slice::from_ref(&topic))?;
-    let Some(found) = found.get(&topic).filter(|found| position.agrees_with(Some(found))) else {
+    let Some(found) = find_recorded(call, &topic, &position)? else {
         tracing::warn!(tenant = %call.tenant(), table, "nothing to sweep: the topic is not the one recorded");
         return finish(call, table, position);
     };
-    let stale = stale_keys(call, &topic, &position, &found.spans)?;
-    let mut chunks = stale.chunks(CHUNK).peekable();
-    if chunks.peek().is_none() {
-        return finish(call, table, position);
+    let parts = Parts::of(&position, &found.spans);
+    let mut present = present_keys(call, &topic, &parts.present)?;
+    let (mut cursor, mut swept) = (parts.old, 0);
+    loop {
+        let stale = stale_keys(call, &topic, &mut cursor, &present)?;
+        let is_last = cursor.is_empty();
+        if stale.is_empty() && is_last {
+            let Some(position) = call.session.memory.tables.get(table).cloned() else { return Ok(()) };
+            finish(call, table, position)?;
+        } else if !stale.is_empty() {
+            tombstone(call, table, &topic, &stale, is_last)?;
+        }
+        swept += stale.len();
+        if is_last {
+            tracing::info!(tenant = %call.tenant(), table, keys = swept, "swept");
+            return Ok(());
+        }
+        present.extend(stale.iter().map(|key| xxh3_128(key)));
     }
-    while let Some(keys) = chunks.next() {
-        tombstone(call, table, &topic, keys, chunks.peek().is_none())?;
+}
+
+/// Where the earlier populations lie, and where the present one does.
+struct Parts {
+    old: Vec<Part>,
+    present: Vec<Part>,
+}
+
+impl Parts {
+    fn of(position: &Position, found: &[(i64, i64)]) -> Self {
+        let (mut old, mut present) = (Vec::new(), Vec::new());
+        for (partition, (span, &(start, end))) in (0..).zip(position.spans.iter().zip(found)) {
+            old.push(Part { partition, from: start, to: span.first });
+            present.push(Part { partition, from: span.first, to: end });
+        }
+        Self { old, present }
     }
-    tracing::info!(tenant = %call.tenant(), table, keys = stale.len(), "swept");
-    Ok(())
+}
+
+/// The topic as the position records it; `None` once it contradicts the record twice, a moment apart.
+fn find_recorded(
+    call: &Call<'_>,
+    topic: &String,
+    position: &Position,
+) -> Result<Option<FoundTopic>, BusError> {
+    let look = || -> Result<_, BusError> {
+        let mut found = offsets::find(&*call.bus.questions, std::slice::from_ref(topic))?;
+        Ok(found.remove(topic))
+    };
+    let first = look()?;
+    if first.is_some() && position.agrees_with(first.as_ref()) {
+        return Ok(first);
+    }
+    std::thread::sleep(offsets::MOMENT);
+    if look()? == first { Ok(None) } else { Err(offsets::undecided()) }
 }
 
 fn finish(call: &mut Call<'_>, table: &str, mut position: Position) -> Result<(), BusError> {
@@ -80,38 +133,33 @@ fn swept(bus: &Bus, tenant: &Tenant, cycle: &str, table: &str, position: Positio
     Commit { changes: Changes { opened: None, tables }, events: events.into_iter().collect() }
 }
 
-/// Keys that are alive in earlier populations and have no record in the present one. The present population is
-/// read first, so that of the old part only what is missing in it is held.
+/// Hashes of the keys that have a record in the present population.
+fn present_keys(call: &Call<'_>, topic: &str, present: &[Part]) -> Result<HashSet<u128>, BusError> {
+    let mut keys = HashSet::new();
+    read::read(&call.bus.reader_config, topic, present, &call.caller.deadline, |record| {
+        keys.insert(xxh3_128(record.key().unwrap_or_default()));
+        Ok(Next::Go)
+    })?;
+    Ok(keys)
+}
+
+/// Keys that are alive in earlier populations and not `present`, at most [`CHUNK`]; moves the cursor over what was
+/// read. A key whose old tombstone lies in a later chunk is tombstoned once more, which changes nothing.
 fn stale_keys(
     call: &Call<'_>,
     topic: &str,
-    position: &Position,
-    found: &[(i64, i64)],
+    cursor: &mut Vec<Part>,
+    present: &HashSet<u128>,
 ) -> Result<Vec<Vec<u8>>, BusError> {
-    let parts = |old: bool| -> Vec<Part> {
-        (0..)
-            .zip(position.spans.iter().zip(found))
-            .map(|(partition, (span, &(start, end)))| match old {
-                true => Part { partition, from: start, to: span.first },
-                false => Part { partition, from: span.first, to: end },
-            })
-            .collect()
-    };
-    let (config, deadline) = (&call.bus.reader_config, &call.caller.deadline);
-    let mut present: HashSet<u128> = HashSet::new();
-    read::read(config, topic, &parts(false), deadline, |record| {
-        present.insert(xxh3_128(record.key().unwrap_or_default()));
-        Ok(())
-    })?;
     let mut alive: HashSet<Vec<u8>> = HashSet::new();
-    read::read(config, topic, &parts(true), deadline, |record| {
+    *cursor = read::read(&call.bus.reader_config, topic, cursor, &call.caller.deadline, |record| {
         let key = record.key().unwrap_or_default();
         if record.payload().is_none() {
             alive.remove(key);
         } else if !present.contains(&xxh3_128(key)) {
             alive.insert(key.to_vec());
         }
-        Ok(())
+        Ok(if alive.len() < CHUNK { Next::Go } else { Next::Stop })
     })?;
     Ok(alive.into_iter().collect())
 }

@@ -6,7 +6,6 @@
 //! begins a new population, so the rows to come are right whether or not a Wipe precedes them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
 use mirrorbus_schemas::event::{CycleEvent, Kind};
 
@@ -14,16 +13,13 @@ use super::call::{Call, Caller};
 use super::error::BusError;
 use super::memory::{Changes, Memory};
 use super::offsets::{self, FoundTopic};
-use super::order::{self, Opener};
+use super::order::{self, Opener, Withheld};
 use super::position::{NO_LSN, Position, Sweep, TableState};
 use super::registry::Registration;
 use super::schema::{Change, TableSchema};
 use super::session::Commit;
-use super::{Bus, event, sweep};
+use super::{Bus, drops, event, sweep};
 use crate::batch::TableColumns;
-
-/// Between two looks at a topic that contradicts its record: long enough for a leader that just started to catch up.
-const MOMENT: Duration = Duration::from_millis(250);
 
 type Found = HashMap<String, FoundTopic>;
 
@@ -61,17 +57,16 @@ impl Bus {
 
 fn answer(call: &mut Call<'_>, tables: Vec<TableColumns>) -> Result<Vec<(String, i64)>, BusError> {
     let announced = announce(call, tables)?;
-    let gone = gone_tables(call, &announced)?;
-    let found = find_decided(call, &announced, &gone)?;
+    let names = announced.iter().map(|announced| announced.table.table.as_str()).collect();
+    let gone = drops::gone_tables(call, &names)?;
+    let found = find_decided(call, &announced, &gone.tables)?;
     let mut decisions = BTreeMap::new();
     for table in &announced {
         decisions.insert(table.table.table.clone(), decide(call, table, &found)?);
     }
     register_changed(call, &announced, &mut decisions)?;
-    for (table, topic) in &gone {
-        if let Some(decision) = drop_table(call, table, found.get(topic)) {
-            decisions.insert(table.clone(), decision);
-        }
+    for (table, topic) in &gone.tables {
+        decisions.insert(table.clone(), drop_table(call, table, found.get(topic)));
     }
     let answers = announced
         .iter()
@@ -80,7 +75,7 @@ fn answer(call: &mut Call<'_>, tables: Vec<TableColumns>) -> Result<Vec<(String,
             (table.clone(), decisions.get(table).map_or(NO_LSN, |decision| decision.position.lsn))
         })
         .collect();
-    commit(call, decisions)?;
+    commit(call, decisions, gone.withheld.as_ref(), !announced.is_empty())?;
     Ok(answers)
 }
 
@@ -111,23 +106,6 @@ fn announce(call: &Call<'_>, tables: Vec<TableColumns>) -> Result<Vec<Announced>
         .collect()
 }
 
-/// Known tables that the call does not name, with their topics. An empty list drops nothing.
-fn gone_tables(call: &Call<'_>, announced: &[Announced]) -> Result<BTreeMap<String, String>, BusError> {
-    if announced.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let memory = &call.session.memory;
-    let mut known: BTreeSet<String> = memory.tables.keys().cloned().collect();
-    if known.is_empty() {
-        // Lost positions must leave no ghosts.
-        known.extend(call.bus.list_row_topics(call.tenant())?);
-    }
-    for announced in announced {
-        known.remove(&announced.table.table);
-    }
-    known.into_iter().map(|table| Ok((table.clone(), call.bus.rows_topic(call.tenant(), &table)?))).collect()
-}
-
 /// The topics of all tables. Where one contradicts its record, all are asked again a moment later, and only the
 /// same contradiction twice counts.
 fn find_decided(
@@ -138,31 +116,27 @@ fn find_decided(
     let mut topics: Vec<String> = announced.iter().filter_map(|table| table.topic.clone()).collect();
     topics.extend(gone.values().cloned());
     let first = offsets::find(&*call.bus.questions, &topics)?;
-    let contradicted = contradictions(call, announced, &first);
+    let named: Vec<(&str, &str)> = announced
+        .iter()
+        .filter_map(|table| Some((table.table.table.as_str(), table.topic.as_deref()?)))
+        .chain(gone.iter().map(|(table, topic)| (table.as_str(), topic.as_str())))
+        .collect();
+    let contradicted = contradictions(call, &named, &first);
     if contradicted.is_empty() {
         return Ok(first);
     }
-    std::thread::sleep(MOMENT);
+    std::thread::sleep(offsets::MOMENT);
     let second = offsets::find(&*call.bus.questions, &topics)?;
-    if contradictions(call, announced, &second) == contradicted {
-        Ok(second)
-    } else {
-        Err(BusError::kafka("compare topics with positions", "two looks a moment apart disagree"))
-    }
+    if contradictions(call, &named, &second) == contradicted { Ok(second) } else { Err(offsets::undecided()) }
 }
 
-fn contradictions(call: &Call<'_>, announced: &[Announced], found: &Found) -> BTreeSet<String> {
-    let contradicts = |announced: &&Announced| {
-        let (Some(topic), Some(position)) =
-            (&announced.topic, call.session.memory.tables.get(&announced.table.table))
-        else {
-            return false;
-        };
-        position.state == TableState::Mirrored
-            && position.lsn != NO_LSN
-            && !position.agrees_with(found.get(topic))
+/// Tables whose topic is not the one recorded, or does not hold what is recorded.
+fn contradictions<'t>(call: &Call<'_>, named: &[(&'t str, &str)], found: &Found) -> BTreeSet<&'t str> {
+    let contradicts = |(table, topic): &&(&'t str, &str)| {
+        let position = call.session.memory.tables.get(*table);
+        position.is_some_and(|position| !position.agrees_with(found.get(*topic)))
     };
-    announced.iter().filter(contradicts).map(|announced| announced.table.table.clone()).collect()
+    named.iter().filter(contradicts).map(|(table, _)| *table).collect()
 }
 
 fn decide(call: &Call<'_>, announced: &Announced, found: &Found) -> Result<Decision, BusError> {
@@ -190,6 +164,8 @@ fn ignore(call: &Call<'_>, before: Option<&Position>) -> Decision {
     let mut position = before.cloned().unwrap_or_else(|| Position::blank(call.bus.clock.now_ms()));
     let is_new = position.state != TableState::Ignored;
     position.state = TableState::Ignored;
+    // Its topic stays as it is; whoever ends the ignoring begins a new population.
+    position.sweep = Sweep::None;
     Decision { position, commit: is_new && before.is_some(), event: None }
 }
 
@@ -224,11 +200,10 @@ fn repopulate(
         None => position.schema = Some(TableSchema::new(&announced.table, &announced.key)),
     }
     let has_rows = position.spans.iter().any(|span| span.first > 0);
-    let replaces = before.is_some_and(|before| before.lsn != NO_LSN || before.topic_id != position.topic_id);
-    if replaces {
-        tracing::info!(tenant = %call.tenant(), table = announced.table.table, "the table is asked for again");
+    if before.is_some_and(|before| before.lsn != NO_LSN) {
+        tracing::warn!(tenant = %call.tenant(), table = announced.table.table, "the table is asked for again");
     }
-    Decision { position, commit: has_rows || replaces, event: None }
+    Decision { position, commit: has_rows || before.is_some(), event: None }
 }
 
 /// Another base type, precision, scale or key: the old rows are tombstoned before a new one can arrive.
@@ -249,18 +224,15 @@ fn repopulate_changed(
 }
 
 /// A table that left the source: its keys are tombstoned, its epoch is never forgotten.
-fn drop_table(call: &Call<'_>, table: &str, found: Option<&FoundTopic>) -> Option<Decision> {
+fn drop_table(call: &Call<'_>, table: &str, found: Option<&FoundTopic>) -> Decision {
     let before = call.session.memory.tables.get(table);
-    if before.is_some_and(|position| position.state == TableState::Dropped) {
-        return None;
-    }
     let now_ms = call.bus.clock.now_ms();
     let mut position = Position::new_population(before, found, now_ms, &call.caller.mark);
     position.state = TableState::Dropped;
     if position.sweep == Sweep::Due {
         position.sweep = Sweep::Running;
     }
-    Some(Decision { position, commit: true, event: Some((Kind::Dropped, sweep::LEFT_SOURCE.to_owned())) })
+    Decision { position, commit: true, event: Some((Kind::Dropped, sweep::LEFT_SOURCE.to_owned())) }
 }
 
 /// New versions of the schemas of tables that keep their rows; a loading table's wait for its first row.
@@ -277,28 +249,38 @@ fn register_changed(
         let schema = decision.position.schema.as_ref().filter(|schema| schema.key_schema_id.is_some());
         if let Some(schema) = schema.filter(|schema| schema.value_schema_id.is_none()) {
             tables.push(announced.table.table.clone());
-            let schema = schema.value_json(&announced.table);
-            wanted.push(Registration { subject: format!("{topic}-value"), schema, begins_anew: false });
+            let (json, begins_anew) = (schema.value_json(&announced.table), !schema.has_value_versions);
+            wanted.push(Registration { subject: format!("{topic}-value"), schema: json, begins_anew });
         }
     }
     let ids = call.bus.registry.register(wanted)?;
     for (table, id) in tables.into_iter().zip(ids) {
         let schema = decisions.get_mut(&table).and_then(|decision| decision.position.schema.as_mut());
         if let Some(schema) = schema {
-            schema.value_schema_id = Some(id);
+            schema.value_registered(id);
         }
     }
     Ok(())
 }
 
 /// Commits the opening with all that changed, then tombstones what must go before new rows may come.
-fn commit(call: &mut Call<'_>, decisions: BTreeMap<String, Decision>) -> Result<(), BusError> {
+fn commit(
+    call: &mut Call<'_>,
+    decisions: BTreeMap<String, Decision>,
+    withheld: Option<&Withheld>,
+    names_tables: bool,
+) -> Result<(), BusError> {
     let memory = &call.session.memory;
     let opened = memory.opened.as_ref().map(|before| {
         let mark = &call.caller.mark;
-        order::open(Some(before), mark, Opener::TableSchema, mark.token_time, before.cycle.clone())
+        let opened =
+            order::open(Some(before), mark, Opener::TableSchema, mark.token_time, before.cycle.clone());
+        let knows_topics = before.knows_topics || names_tables;
+        order::Opened { knows_topics, withheld: withheld.cloned(), ..opened }
     });
-    let (mut tables, mut remembered, mut events) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let (mut tables, mut remembered) = (BTreeMap::new(), BTreeMap::new());
+    let mut events: Vec<_> = withheld.iter().map(|withheld| drops::alarm(call, withheld)).collect();
+    let mut must_go_first = Vec::new();
     for (table, decision) in decisions {
         // A sweep that begins now tells of the drop itself, once its tombstones are there.
         let is_told_later =
@@ -306,13 +288,21 @@ fn commit(call: &mut Call<'_>, decisions: BTreeMap<String, Decision>) -> Result<
         if let Some((kind, message)) = decision.event.as_ref().filter(|_| !is_told_later) {
             events.push(table_event(call, *kind, message, &table, &decision.position));
         }
+        if decision.position.state == TableState::Mirrored && decision.position.sweep == Sweep::Running {
+            must_go_first.push(table.clone());
+        }
         if decision.commit { &mut tables } else { &mut remembered }.insert(table, decision.position);
     }
     call.commit(Commit { changes: Changes { opened, tables }, events })?;
     call.session.memory.tables.extend(remembered);
     call.session.counts = Some(BTreeMap::new());
-    let must_sweep = call.session.memory.tables.values().any(|position| position.sweep == Sweep::Running);
-    if must_sweep && !call.sweep() {
+    call.sweep();
+    // Rows of another type must not come before the old ones are gone. Other sweeps can wait.
+    let is_running = |table: &String| {
+        let position = call.session.memory.tables.get(table);
+        position.is_some_and(|position| position.sweep == Sweep::Running)
+    };
+    if must_go_first.iter().any(is_running) {
         return Err(BusError::Deadline { before: "old rows were tombstoned" });
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::call::{Call, Caller};
 use super::error::BusError;
 use super::memory::{Changes, Memory};
 use super::order::{self, Verdict};
-use super::position::{Position, TableState};
+use super::position::{Position, Sweep, TableState};
 use super::session::Commit;
 use super::{Bus, event, offsets};
 
@@ -52,6 +52,7 @@ fn ignored(before: Option<&Position>, now_ms: i64, mark: &order::CallMark) -> Po
     let mut position = before.cloned().unwrap_or_else(|| Position::blank(now_ms));
     position.last_call = Some(order::called(position.last_call.as_ref(), mark));
     position.state = TableState::Ignored;
+    position.sweep = Sweep::None;
     position.lsn = super::position::NO_LSN;
     position.provisional = None;
     position

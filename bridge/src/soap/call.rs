@@ -1,11 +1,11 @@
 //! The operations' contents.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use super::error::{ContentError, Fault, SoapError};
+use super::error::{ContentError, SoapError};
+use super::members::{Members, items, number, optional, text};
 use super::name::{Name, Namespace, Operation};
-use super::xml::{Tag, Text, Xml};
+use super::xml::{Tag, Xml};
 use super::{row_data, table};
 use crate::batch::{Batch, TableColumns, TableCounts};
 
@@ -41,68 +41,6 @@ pub(super) fn read<'a>(
     }
 }
 
-/// Which members of an element have been read: none may stand twice.
-#[derive(Default)]
-pub(super) struct Members(Vec<Name>);
-
-impl Members {
-    /// The next member in `namespace`, skipping all that the contract does not name.
-    pub(super) fn next(
-        &mut self,
-        xml: &mut Xml<'_>,
-        namespace: Namespace,
-        known: &[Name],
-    ) -> Result<Option<Tag>, SoapError> {
-        while let Some(tag) = xml.child()? {
-            if tag.namespace != namespace || !known.contains(&tag.name) {
-                xml.skip()?;
-                continue;
-            }
-            if self.0.contains(&tag.name) {
-                return Err(ContentError::new(format!("{} stands twice", tag.name.text())).into());
-            }
-            self.0.push(tag.name);
-            return Ok(Some(tag));
-        }
-        Ok(None)
-    }
-}
-
-/// The items of a list member: every `item` in `namespace`, skipping others.
-pub(super) fn items(xml: &mut Xml<'_>, namespace: Namespace, item: Name) -> Result<Option<Tag>, SoapError> {
-    while let Some(tag) = xml.child()? {
-        if tag.is(namespace, item) {
-            return Ok(Some(tag));
-        }
-        xml.skip()?;
-    }
-    Ok(None)
-}
-
-/// A leaf's text; `None` for `i:nil`.
-pub(super) fn optional<'a>(xml: &mut Xml<'a>, tag: Tag) -> Result<Option<Text<'a>>, Fault> {
-    let text = xml.leaf()?;
-    match tag.is_nil {
-        true if text.text.trim_ascii().is_empty() => Ok(None),
-        true => Err(Fault::client("a nil element holds text")),
-        false => Ok(Some(text)),
-    }
-}
-
-/// A leaf's text, empty for `i:nil`.
-pub(super) fn text<'a>(xml: &mut Xml<'a>, tag: Tag) -> Result<Cow<'a, str>, Fault> {
-    Ok(optional(xml, tag)?.unwrap_or_default().text)
-}
-
-/// A whole number by the rules of `xs:long`, without its optional plus sign; nil counts as absent.
-pub(super) fn number<T: std::str::FromStr>(xml: &mut Xml<'_>, tag: Tag) -> Result<Option<T>, SoapError> {
-    let Some(text) = optional(xml, tag)? else { return Ok(None) };
-    let text = text.text.trim_ascii();
-    let number = if text.starts_with('+') { None } else { text.parse().ok() };
-    let rule = || ContentError::new(format!("{} is not a whole number in range", tag.name.text()));
-    number.map(Some).ok_or_else(|| rule().into())
-}
-
 fn authenticate<'a>(xml: &mut Xml<'_>) -> Result<Call<'a>, SoapError> {
     let mut members = Members::default();
     while let Some(tag) = members.next(xml, Namespace::Mirroring, &[Name::ClientState])? {
@@ -121,7 +59,7 @@ fn client_state(xml: &mut Xml<'_>, tag: Tag) -> Result<(), SoapError> {
 }
 
 fn table_schema<'a>(xml: &mut Xml<'_>, ignored: &BTreeSet<String>) -> Result<Call<'a>, SoapError> {
-    let mut tables: Vec<TableColumns> = Vec::new();
+    let mut tables = Tables::default();
     let mut members = Members::default();
     while let Some(tag) = members.next(xml, Namespace::Mirroring, &[Name::ClientState, Name::Tables])? {
         if tag.name == Name::ClientState {
@@ -129,25 +67,35 @@ fn table_schema<'a>(xml: &mut Xml<'_>, ignored: &BTreeSet<String>) -> Result<Cal
             continue;
         }
         while items(xml, Namespace::Data, Name::TableSchemaInfo)?.is_some() {
-            take_table(&mut tables, table::read(xml, ignored)?)?;
-            if tables.len() > xml.limits().max_tables {
+            tables.take(table::read(xml, ignored)?, ignored)?;
+            if tables.list.len() > xml.limits().max_tables {
                 return Err(ContentError::new("the call names more tables than the limit").into());
             }
         }
     }
-    Ok(Call::TableSchema(tables))
+    Ok(Call::TableSchema(tables.list))
 }
 
-/// The same table twice is one table, unless its columns differ.
-fn take_table(tables: &mut Vec<TableColumns>, table: TableColumns) -> Result<(), ContentError> {
-    match tables.iter().find(|known| known.table == table.table) {
-        None => tables.push(table),
-        Some(known) if *known == table => {}
-        Some(_) => {
-            return Err(ContentError::new("stands twice, with other columns").of_table(&table.table));
+/// Tables in the order in which they came, and where each stands.
+#[derive(Default)]
+struct Tables {
+    list: Vec<TableColumns>,
+    places: HashMap<String, usize>,
+}
+
+impl Tables {
+    /// The same table twice is one table, unless its columns differ and matter.
+    fn take(&mut self, table: TableColumns, ignored: &BTreeSet<String>) -> Result<(), ContentError> {
+        match self.places.get(&table.table) {
+            None => {
+                self.places.insert(table.table.clone(), self.list.len());
+                self.list.push(table);
+                Ok(())
+            }
+            Some(&place) if self.list[place] == table || ignored.contains(&table.table) => Ok(()),
+            Some(_) => Err(ContentError::new("stands twice, with other columns").of_table(&table.table)),
         }
     }
-    Ok(())
 }
 
 fn wipe<'a>(xml: &mut Xml<'_>) -> Result<Call<'a>, SoapError> {
@@ -166,7 +114,7 @@ fn wipe<'a>(xml: &mut Xml<'_>) -> Result<Call<'a>, SoapError> {
 
 fn row_data<'a>(xml: &mut Xml<'a>, ignored: &BTreeSet<String>) -> Result<Call<'a>, SoapError> {
     let mut batches = Vec::new();
-    let mut rows = 0;
+    let mut counts = row_data::Counts::default();
     let mut members = Members::default();
     while let Some(tag) = members.next(xml, Namespace::Mirroring, &[Name::ClientState, Name::DataBatches])? {
         if tag.name == Name::ClientState {
@@ -174,7 +122,7 @@ fn row_data<'a>(xml: &mut Xml<'a>, ignored: &BTreeSet<String>) -> Result<Call<'a
             continue;
         }
         while items(xml, Namespace::Data, Name::RowDataBatch)?.is_some() {
-            batches.push(row_data::read(xml, &mut rows, ignored)?);
+            batches.push(row_data::read(xml, &mut counts, ignored)?);
             if batches.len() > xml.limits().max_tables {
                 return Err(ContentError::new("the call has more batches than the limit of tables").into());
             }

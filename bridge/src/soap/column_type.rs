@@ -48,12 +48,12 @@ fn known(base: &str) -> Option<ColumnType> {
 
 /// Lower-case name, and what stands in parentheses after it.
 fn split(sql_type: &str) -> (String, Option<&str>) {
-    let (base, rest) = match sql_type.split_once('(') {
-        Some((base, rest)) => (base, Some(rest)),
+    let (base, arguments) = match sql_type.split_once('(') {
+        Some((base, rest)) => (base, Some(rest.split_once(')').map_or("", |(arguments, _)| arguments))),
         None => (sql_type, None),
     };
     let base = base.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    (base, rest.and_then(|rest| rest.split_once(')')).map(|(arguments, _)| arguments))
+    (base, arguments)
 }
 
 /// `decimal(p,s)`; SQL Server's defaults are 18 and 0.
@@ -94,9 +94,16 @@ mod tests {
 
     #[test]
     fn impossible_types_are_refused() {
-        for sql_type in
-            ["", "  ", "decimal(0)", "decimal(39,0)", "decimal(5,6)", "decimal(a)", "decimal(1,2,3)"]
-        {
+        for sql_type in [
+            "",
+            "  ",
+            "decimal(0)",
+            "decimal(39,0)",
+            "decimal(5,6)",
+            "decimal(a)",
+            "decimal(1,2,3)",
+            "decimal(9,2",
+        ] {
             assert!(parse(sql_type).is_err(), "{sql_type:?}");
         }
     }

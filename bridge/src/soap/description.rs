@@ -99,6 +99,7 @@ fn escaped(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::name::{ACTION_PREFIX, Operation};
     use super::*;
 
     const ADDRESS: &str = "https://mirror.example/MirroringClientService.svc";
@@ -116,6 +117,114 @@ mod tests {
             }
         }
         assert_eq!(multi_part(ADDRESS, "xsd=xsd9"), None);
+    }
+
+    /// The elements that stand in each named element or type of a schema, and whether each is nillable.
+    fn members(schema: &str) -> Vec<(String, Vec<(String, bool)>)> {
+        let attribute = |line: &str, name: &str| {
+            let (_, rest) = line.split_once(&format!(" {name}=\""))?;
+            rest.split('"').next().map(str::to_owned)
+        };
+        let mut all: Vec<(String, Vec<_>)> = Vec::new();
+        for line in schema.lines() {
+            let outer = line.starts_with("  <xs:element") || line.starts_with("  <xs:complexType");
+            match (attribute(line, "name"), outer) {
+                (Some(name), true) => all.push((name, Vec::new())),
+                (Some(name), false) => {
+                    assert!(line.contains("minOccurs=\"0\""), "{line}");
+                    let is_nillable = line.contains("nillable=\"true\"");
+                    let is_value = ["xs:boolean", "xs:int", "xs:long"].iter().any(|kind| line.contains(kind));
+                    assert_eq!(is_nillable, !is_value, "{line}");
+                    all.last_mut().unwrap().1.push((name, is_nillable));
+                }
+                (None, _) => {}
+            }
+        }
+        all
+    }
+
+    fn names(members: &[(String, bool)]) -> Vec<&str> {
+        members.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn members_of_data_contracts_stand_in_alphabetical_order() {
+        let types = members(DATA);
+        assert_eq!(types.len(), 12, "six contracts and their lists");
+        for (name, members) in types.iter().chain(&members(ARRAYS)) {
+            assert!(names(members).is_sorted(), "{name}");
+            if let Some(item) = name.strip_prefix("ArrayOf").filter(|_| !members.is_empty()) {
+                assert_eq!(names(members), [item]);
+            }
+        }
+    }
+
+    #[test]
+    fn requests_and_answers_have_the_contracts_members_in_its_order() {
+        let done = ["IsSuccessful", "ErrorMessage"];
+        let signed = [
+            "IsSuccessful",
+            "ErrorMessage",
+            "SignedApplicationToken",
+            "SupportedInterfaces",
+            "SuperOfficeMirroringBuild",
+            "ClientState",
+            "AdditionalInformationJson",
+        ];
+        let expected: [(&str, &[&str]); 11] = [
+            ("SignedToken", &[]),
+            ("AuthenticateRequest", &["ClientState"]),
+            ("AuthenticateResponse", &signed),
+            ("TableSchemaRequest", &["ClientState", "Tables"]),
+            ("TableSchemaResponse", &["IsSuccessful", "ErrorMessage", "MirrorLSN"]),
+            ("WipeRequest", &["ClientState", "TableName"]),
+            ("WipeResponse", &done),
+            ("RowDataRequest", &["ClientState", "DataBatches"]),
+            ("RowDataResponse", &done),
+            ("ReplicationCompletedRequest", &["ClientState", "ChangedTables"]),
+            ("ReplicationCompletedResponse", &done),
+        ];
+        let members = members(OPERATIONS);
+        assert_eq!(
+            members.iter().map(|(name, list)| (name.as_str(), names(list))).collect::<Vec<_>>(),
+            expected.map(|(name, list)| (name, list.to_vec()))
+        );
+        assert!(
+            OPERATIONS.contains("<xs:element name=\"SignedToken\" type=\"xs:string\" nillable=\"true\"/>")
+        );
+    }
+
+    #[test]
+    fn both_forms_name_every_operation_its_action_and_its_header() {
+        let parts = multi_part(ADDRESS, "wsdl").unwrap() + &multi_part(ADDRESS, "wsdl=wsdl0").unwrap();
+        for document in [parts, single(ADDRESS)] {
+            for operation in Operation::ALL {
+                let action = format!("{ACTION_PREFIX}{operation}");
+                for part in [
+                    format!("<soap:operation soapAction=\"{action}\" style=\"document\"/>"),
+                    format!(
+                        "<soap:header message=\"m:{operation}Request_Headers\" part=\"SignedToken\" use=\"literal\"/>"
+                    ),
+                    format!("<wsdl:part name=\"parameters\" element=\"m:{operation}Request\"/>"),
+                    format!("<wsdl:part name=\"parameters\" element=\"m:{operation}Response\"/>"),
+                    format!(
+                        "wsaw:Action=\"{action}\" name=\"{operation}Request\" message=\"m:{operation}Request\""
+                    ),
+                    format!("wsaw:Action=\"{action}Response\" name=\"{operation}Response\""),
+                ] {
+                    assert_eq!(document.matches(&part).count(), 1, "{part}");
+                }
+            }
+            assert_eq!(
+                document.matches("<wsdl:part name=\"SignedToken\" element=\"m:SignedToken\"/>").count(),
+                5
+            );
+            assert_eq!(document.matches(&format!("<soap:address location=\"{ADDRESS}\"/>")).count(), 1);
+        }
+        assert!(multi_part(ADDRESS, "wsdl").unwrap().contains("targetNamespace=\"http://tempuri.org/\""));
+        assert!(single(ADDRESS).contains(&format!(
+            "<wsdl:definitions name=\"MirroringClientService\" targetNamespace=\"{MIRRORING}\""
+        )));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Limits;
 use super::call::{self, Call};
 use super::error::{Fault, FaultCode, SoapError};
+use super::members;
 use super::name::{Name, Namespace, Operation};
 use super::xml::{Event, Tag, Xml};
 
@@ -43,6 +44,7 @@ impl<'a> Envelope<'a> {
             .filter(|tag| tag.namespace == Namespace::Mirroring)
             .and_then(|tag| Operation::of_request(tag.name))
             .ok_or(Fault::client("the body holds no operation of IMirroringClientService"))?;
+        xml.end_preamble();
         Ok(Self { operation, token, xml })
     }
 
@@ -61,10 +63,11 @@ impl<'a> Envelope<'a> {
     /// Reads the rest. Faults in tables that are `ignored` do not count.
     ///
     /// # Errors
-    /// [`SoapError::Fault`] when the document is not well-formed, [`SoapError::Content`] when the contents do not fit
-    /// the contract.
+    /// [`SoapError::Fault`] when the document is not well-formed, [`SoapError::Content`] when it is and the contents do
+    /// not fit the contract.
     pub fn read_call(mut self, ignored: &BTreeSet<String>) -> Result<Call<'a>, SoapError> {
-        let call = call::read(&mut self.xml, self.operation, ignored)?;
+        let operation = self.operation;
+        let call = members::contained(&mut self.xml, |xml| call::read(xml, operation, ignored))?;
         if self.xml.child()?.is_some() {
             return Err(Fault::client("the body holds more than one operation").into());
         }
@@ -72,7 +75,7 @@ impl<'a> Envelope<'a> {
             return Err(Fault::client("an element after the body").into());
         }
         match self.xml.next()? {
-            Event::Eof => Ok(call),
+            Event::Eof => Ok(call?),
             _ => Err(Fault::client("something after the envelope").into()),
         }
     }

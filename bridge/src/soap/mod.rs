@@ -3,7 +3,7 @@
 //! A call is read in two stages. [`Envelope::open`] reads up to the operation's name and finds the token;
 //! [`Envelope::read_call`] reads the rest, once the token is accepted. No tree is built: values stay slices of the
 //! body until they are encoded. Documents are read strictly, their contents tolerantly: any prefixes, members in any
-//! order, unknown members skipped, duplicate ones refused.
+//! order, unknown members skipped, duplicate ones refused. Only in lists nothing unknown is skipped: it could be a row.
 
 mod answer;
 mod call;
@@ -11,9 +11,12 @@ mod column_type;
 mod description;
 mod envelope;
 mod error;
+mod members;
 mod name;
 mod row_data;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value;
 mod xml;
 

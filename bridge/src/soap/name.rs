@@ -50,7 +50,8 @@ impl Namespace {
 
 macro_rules! names {
     ($($name:ident = $text:literal),* $(,)?) => {
-        /// Local names of elements.
+        /// Local names of elements, as the contract spells them.
+        #[allow(clippy::enum_variant_names)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Name { $($name,)* Other }
 

@@ -4,13 +4,23 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::call::{Members, items, number, optional, text};
 use super::error::{ContentError, SoapError};
+use super::members::{Members, contained, items, number, optional, text};
 use super::name::{Name, Namespace};
 use super::table::{self, RawTable};
 use super::value::{self, Decoded};
 use super::xml::Xml;
 use crate::batch::{Batch, Lsn, Operation, TableColumns, Value};
+
+/// Values that deleted rows may leave out in one call. They cost the caller nothing and us 32 bytes each.
+const MAX_LEFT_OUT: usize = 4 * 1024 * 1024;
+
+/// What was read of one call so far.
+#[derive(Default)]
+pub(super) struct Counts {
+    rows: usize,
+    left_out: usize,
+}
 
 /// Rows as they came: all values in one vector, each row's end beside its operation.
 #[derive(Default)]
@@ -18,74 +28,90 @@ struct RawRows<'a> {
     values: Vec<Option<Cow<'a, str>>>,
     rows: Vec<RawRow>,
     replaced_nuls: u64,
+    /// All rows, also those that could not be read.
+    count: usize,
+    /// The first thing that could not be read.
+    fault: Option<ContentError>,
 }
 
 struct RawRow {
-    operation: Result<Operation, ContentError>,
+    operation: Operation,
     /// Index past the row's last value.
     end: usize,
 }
 
-/// Reads a `RowDataBatch`; `rows` counts all rows of the call.
+/// Reads a `RowDataBatch`.
 pub(super) fn read<'a>(
     xml: &mut Xml<'a>,
-    rows: &mut usize,
+    counts: &mut Counts,
     ignored: &BTreeSet<String>,
 ) -> Result<Batch<'a>, SoapError> {
     let mut raw = RawRows::default();
-    let (mut lsn, mut table) = (None, None);
+    let (mut lsn, mut table) = (Ok(None), None);
     let mut members = Members::default();
     while let Some(tag) = members.next(xml, Namespace::Data, &[Name::Data, Name::Lsn, Name::TableInfo])? {
         match tag.name {
-            Name::Data => read_rows(xml, rows, &mut raw)?,
-            Name::Lsn => lsn = number(xml, tag)?,
+            Name::Data => read_rows(xml, counts, &mut raw)?,
+            Name::Lsn => lsn = contained(xml, |xml| number(xml, tag))?,
             _ => table = Some(table::read_raw(xml)?),
         }
     }
     let table = table.ok_or_else(|| ContentError::new("a batch has no TableInfo"))?;
-    let lsn = lsn.and_then(Lsn::new);
+    let lsn = lsn.map_err(|error| error.of_table(&table.table))?.and_then(Lsn::new);
     if ignored.contains(&table.table) {
-        return Ok(discarded(table, lsn));
+        return Ok(discarded(table, lsn, raw.count));
     }
     let table = table::check(table)?;
-    decode(table, lsn, raw).map_err(SoapError::from)
+    decode(table, lsn, raw, counts).map_err(SoapError::from)
 }
 
 /// An ignored table's rows are dropped here, whatever is in them.
-fn discarded<'a>(table: RawTable, lsn: Option<Lsn>) -> Batch<'a> {
+fn discarded<'a>(table: RawTable, lsn: Option<Lsn>, rows: usize) -> Batch<'a> {
     let table = TableColumns { table: table.table, columns: Vec::new() };
-    Batch { table, lsn, operations: Vec::new(), values: Vec::new(), cut_values: 0 }
+    let discarded_rows = rows as u64;
+    Batch { table, lsn, operations: Vec::new(), values: Vec::new(), cut_values: 0, discarded_rows }
 }
 
-fn read_rows<'a>(xml: &mut Xml<'a>, rows: &mut usize, raw: &mut RawRows<'a>) -> Result<(), SoapError> {
-    while items(xml, Namespace::Data, Name::RowData)?.is_some() {
-        *rows += 1;
-        if *rows > xml.limits().max_rows {
-            return Err(ContentError::new("the call has more rows than the limit").into());
+/// Reads all rows. What does not fit in them waits until the table is known; too many rows are too many at once.
+fn read_rows<'a>(xml: &mut Xml<'a>, counts: &mut Counts, raw: &mut RawRows<'a>) -> Result<(), SoapError> {
+    let max_rows = xml.limits().max_rows;
+    let list = contained(xml, |xml| {
+        while counts.rows <= max_rows && items(xml, Namespace::Data, Name::RowData)?.is_some() {
+            counts.rows += 1;
+            raw.count += 1;
+            match contained(xml, |xml| read_row(xml, raw))? {
+                Ok(row) => raw.rows.push(row),
+                Err(error) => raw.note(error.of_row(raw.count)),
+            }
         }
-        let row = read_row(xml, raw).map_err(|error| in_row(error, raw.rows.len() + 1))?;
-        raw.rows.push(row);
+        Ok(())
+    })?;
+    if let Err(error) = list {
+        raw.note(error);
+    }
+    if counts.rows > max_rows {
+        return Err(ContentError::new("the call has more rows than the limit").into());
     }
     Ok(())
 }
 
-fn in_row(error: SoapError, row: usize) -> SoapError {
-    match error {
-        SoapError::Content(error) => SoapError::Content(error.of_row(row)),
-        fault => fault,
+impl RawRows<'_> {
+    fn note(&mut self, fault: ContentError) {
+        self.fault.get_or_insert(fault);
     }
 }
 
 fn read_row<'a>(xml: &mut Xml<'a>, raw: &mut RawRows<'a>) -> Result<RawRow, SoapError> {
-    let mut operation = Err(ContentError::new("Operation is missing"));
+    let mut operation = None;
     let mut members = Members::default();
     while let Some(tag) = members.next(xml, Namespace::Data, &[Name::ColumnValues, Name::Operation])? {
         if tag.name == Name::Operation {
-            operation = parse_operation(&text(xml, tag)?);
+            operation = Some(parse_operation(&text(xml, tag)?)?);
         } else {
             read_values(xml, raw)?;
         }
     }
+    let operation = operation.ok_or_else(|| ContentError::new("Operation is missing"))?;
     Ok(RawRow { operation, end: raw.values.len() })
 }
 
@@ -115,25 +141,31 @@ fn read_values<'a>(xml: &mut Xml<'a>, raw: &mut RawRows<'a>) -> Result<(), SoapE
     Ok(())
 }
 
-fn decode<'a>(table: TableColumns, lsn: Option<Lsn>, raw: RawRows<'a>) -> Result<Batch<'a>, ContentError> {
+fn decode<'a>(
+    table: TableColumns,
+    lsn: Option<Lsn>,
+    raw: RawRows<'a>,
+    counts: &mut Counts,
+) -> Result<Batch<'a>, ContentError> {
+    if let Some(fault) = raw.fault {
+        return Err(fault.of_table(&table.table));
+    }
     let mut operations = Vec::with_capacity(raw.rows.len());
-    let mut values = Vec::with_capacity(raw.rows.len() * table.columns.len());
+    let mut values = Vec::with_capacity(raw.values.len());
     let mut cut_values = raw.replaced_nuls;
     let mut rest = raw.values.into_iter();
     let mut begin = 0;
     for (number, row) in (1..).zip(raw.rows) {
-        let fault = |error: ContentError| error.of_row(number).of_table(&table.table);
-        let operation = row.operation.map_err(fault)?;
         let row_values = rest.by_ref().take(row.end - begin);
-        cut_values += match operation {
-            Operation::Delete => decode_key(&table, row_values, &mut values),
+        cut_values += match row.operation {
+            Operation::Delete => decode_key(&table, row_values, &mut values, counts),
             _ => decode_row(&table, row_values, &mut values),
         }
-        .map_err(fault)?;
+        .map_err(|error| error.of_row(number).of_table(&table.table))?;
         begin = row.end;
-        operations.push(operation);
+        operations.push(row.operation);
     }
-    Ok(Batch { table, lsn, operations, values, cut_values })
+    Ok(Batch { table, lsn, operations, values, cut_values, discarded_rows: 0 })
 }
 
 type Values<'r, 'a> = std::iter::Take<&'r mut std::vec::IntoIter<Option<Cow<'a, str>>>>;
@@ -163,7 +195,12 @@ fn decode_key<'a>(
     table: &TableColumns,
     mut row: Values<'_, 'a>,
     values: &mut Vec<Value<'a>>,
+    counts: &mut Counts,
 ) -> Result<u64, ContentError> {
+    counts.left_out += table.columns.len().saturating_sub(row.len());
+    if counts.left_out > MAX_LEFT_OUT {
+        return Err(ContentError::new("the deleted rows of the call leave out more values than the limit"));
+    }
     for column in &table.columns {
         let value = value::decode(column.kind, row.next().flatten());
         values.push(value.map_or(Value::Null, |decoded| decoded.value));

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::call::{Members, items, optional, text};
 use super::column_type;
 use super::error::{ContentError, SoapError};
+use super::members::{Members, contained, items, optional, text};
 use super::name::{Name, Namespace};
 use super::xml::Xml;
-use crate::batch::{Column, TableColumns};
+use crate::batch::{Column, TableColumns, shown};
 
 /// A column as it came.
 #[derive(Debug, Default)]
@@ -22,7 +22,9 @@ pub(super) struct RawColumn {
 #[derive(Debug, Default)]
 pub(super) struct RawTable {
     pub(super) table: String,
-    pub(super) columns: Vec<RawColumn>,
+    columns: Vec<RawColumn>,
+    /// Why the columns could not be read to their end.
+    fault: Option<ContentError>,
 }
 
 /// Reads a `TableSchemaInfo` and checks it. An ignored table's columns do not matter: it has none where they are
@@ -33,7 +35,18 @@ pub(super) fn read(xml: &mut Xml<'_>, ignored: &BTreeSet<String>) -> Result<Tabl
     let table = raw.table.clone();
     match check(raw) {
         Err(_) if is_ignored => Ok(TableColumns { table, columns: Vec::new() }),
-        checked => Ok(checked?),
+        Ok(checked) => {
+            tell_unknown_types(&checked);
+            Ok(checked)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn tell_unknown_types(table: &TableColumns) {
+    for column in table.columns.iter().filter(|column| !column_type::is_known(&column.sql_type)) {
+        let (table, name, sql_type) = (shown(&table.table), &column.name, shown(&column.sql_type));
+        tracing::warn!(table, column = name, sql_type, "type is not known, its values are kept as text");
     }
 }
 
@@ -50,18 +63,24 @@ pub(super) fn read_raw(xml: &mut Xml<'_>) -> Result<RawTable, SoapError> {
             }
             continue;
         }
-        while items(xml, Namespace::Data, Name::ColumnInfo)?.is_some() {
-            raw.columns.push(read_column(xml)?);
-            if raw.columns.len() > xml.limits().max_columns {
-                return Err(ContentError::new("a table has more columns than the limit").into());
-            }
-        }
+        raw.fault = contained(xml, |xml| read_columns(xml, &mut raw.columns))?.err();
     }
     if has_name { Ok(raw) } else { Err(ContentError::new("TableName is missing").into()) }
 }
 
+fn read_columns(xml: &mut Xml<'_>, columns: &mut Vec<RawColumn>) -> Result<(), SoapError> {
+    while items(xml, Namespace::Data, Name::ColumnInfo)?.is_some() {
+        if columns.len() == xml.limits().max_columns {
+            return Err(ContentError::new("has more columns than the limit").into());
+        }
+        columns.push(read_column(xml)?);
+    }
+    Ok(())
+}
+
 fn read_column(xml: &mut Xml<'_>) -> Result<RawColumn, SoapError> {
     let mut column = RawColumn::default();
+    let mut nullable = Ok(false);
     let mut members = Members::default();
     let known = [Name::DefaultValue, Name::IsNullable, Name::Name, Name::Type];
     while let Some(tag) = members.next(xml, Namespace::Data, &known)? {
@@ -70,9 +89,10 @@ fn read_column(xml: &mut Xml<'_>) -> Result<RawColumn, SoapError> {
             Name::DefaultValue => column.default = text.into_owned(),
             Name::Name => column.name = text.into_owned(),
             Name::Type => column.sql_type = text.into_owned(),
-            _ => column.nullable = boolean(&text)?,
+            _ => nullable = boolean(&text),
         }
     }
+    column.nullable = nullable.map_err(|error| error.of_column(&column.name))?;
     Ok(column)
 }
 
@@ -86,7 +106,10 @@ fn boolean(text: &str) -> Result<bool, ContentError> {
 
 /// Checks names and types: at least one column, each a name that Avro takes, no two alike.
 pub(super) fn check(raw: RawTable) -> Result<TableColumns, ContentError> {
-    let RawTable { table, columns } = raw;
+    let RawTable { table, columns, fault } = raw;
+    if let Some(fault) = fault {
+        return Err(fault.of_table(&table));
+    }
     if columns.is_empty() {
         return Err(ContentError::new("has no columns").of_table(&table));
     }

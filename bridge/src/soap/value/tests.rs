@@ -62,10 +62,27 @@ fn bits_have_their_forms() {
 fn floats_are_finite() {
     assert_eq!(value(ColumnType::Float, "[F:123.4]"), Ok(Value::Double(123.4)));
     assert_eq!(value(ColumnType::Float, "[F:-1.5E-05]"), Ok(Value::Double(-1.5e-5)));
+    assert_eq!(value(ColumnType::Float, "[F:1.7976931348623157E+308]"), Ok(Value::Double(f64::MAX)));
+    assert_eq!(value(ColumnType::Float, "[F:0.1]"), Ok(Value::Double(0.1)));
     assert_eq!(value(ColumnType::Float, "1e308"), Ok(Value::Double(1e308)));
     let zero = value(ColumnType::Float, "[F:-0]");
     assert!(matches!(zero, Ok(Value::Double(zero)) if zero.is_sign_negative()));
-    for text in ["[F:NaN]", "INF", "[F:1e400]", "[F:1,5]", "[F:]", "[I:5]", "inf"] {
+    for text in [
+        "[F:NaN]",
+        "INF",
+        "[F:1e400]",
+        "[F:1,5]",
+        "[F:]",
+        "[I:5]",
+        "inf",
+        "[F:Infinity]",
+        "[F:-INF]",
+        "[F:1_0]",
+        "[F:1e]",
+        "[F:.]",
+        "[F:0x1p3]",
+        "[F:1 000]",
+    ] {
         assert!(value(ColumnType::Float, text).is_err(), "{text:?}");
     }
 }
@@ -119,6 +136,108 @@ fn moments_are_read_in_the_invariant_culture() {
 }
 
 #[test]
+fn moments_keep_sentinels_leap_days_and_both_ends_of_the_calendar() {
+    for (text, day) in [
+        ("[DT:01/01/1760 00:00:00.0000000]", -76_701),
+        ("[DT:01/01/1753 00:00:00]", -79_257),
+        ("[DT:01/01/0001 00:00:00]", -719_162),
+        ("[DT:12/31/9999 00:00:00]", 2_932_896),
+        ("[DT:02/29/2000 00:00:00]", 11_016),
+        ("[DT:02/29/2020 00:00:00]", 18_321),
+        ("[D:29.02.2020]", 18_321),
+        ("[D:1760.01.01]", -76_701),
+    ] {
+        assert_eq!(value(ColumnType::DateTime, text), Ok(Value::Long(day * DAY_MS)), "{text}");
+        assert_eq!(value(ColumnType::DateTime2, text), Ok(Value::Long(day * DAY_MS * 1000)), "{text}");
+        assert_eq!(value(ColumnType::Date, text), Ok(Value::Int(i32::try_from(day).unwrap())), "{text}");
+    }
+    let last = "[DT:12/31/9999 23:59:59.9999999]";
+    assert_eq!(value(ColumnType::DateTime, last), Ok(Value::Long(253_402_300_799_999)));
+    assert!(is_cut(ColumnType::DateTime, last) && is_cut(ColumnType::DateTime2, last));
+    let before_1970 = "[DT:12/31/1969 23:59:59.9999999]";
+    assert_eq!(
+        value(ColumnType::DateTime, before_1970),
+        Ok(Value::Long(-1)),
+        "cut downwards, not towards zero"
+    );
+    for text in
+        ["[DT:02/29/1900 00:00:00]", "[DT:02/29/2021 00:00:00]", "[DT:04/31/2020 00:00:00]", "[D:2021-02-29]"]
+    {
+        assert!(value(ColumnType::DateTime, text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn moments_of_other_cultures_are_refused() {
+    for text in [
+        "[DT:5/18/2020 10:40:43]",
+        "[DT:5/6/2020 10:40:43]",
+        "[DT:18/05/2020 10:40:43]",
+        "[DT:18.05.2020 10:40:43]",
+        "[DT:05-18-2020 10:40:43]",
+        "[DT:2020-05-18T10:40:43]",
+        "[DT:05/18/2020T10:40:43]",
+        "[DT:05/18/20 10:40:43]",
+        "[DT:05/18/2020 10.40.43]",
+        "[DT:05/18/2020 10:40:43 AM]",
+        "[DT:05/18/2020 10:40:43,5]",
+        "[DT:05/18/2020 10:40:43.]",
+        "[DT:05/18/2020 10:40:43Z]",
+        "[DT:05/18/2020 10:40:43+01:00]",
+        "[DT:05/18/2020  10:40:43]",
+        "[DT:05/18/2020 10:40:60]",
+        "[DT:05/18/2020 1:40:43]",
+        "[DT:05/18/-020 10:40:43]",
+        "[DT:\u{660}5/18/2020 10:40:43]",
+        "[T:10:40:43]",
+        "[dt:05/18/2020 10:40:43]",
+        "[I:5]",
+    ] {
+        assert!(value(ColumnType::DateTime, text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_by_each() {
+    let types = [
+        (ColumnType::SmallInt, "IS"),
+        (ColumnType::Int, "I"),
+        (ColumnType::BigInt, "ISLT"),
+        (ColumnType::Bit, "IS"),
+        (ColumnType::Float, "F"),
+        (DECIMAL, "FM"),
+        (ColumnType::DateTime, "D"),
+        (ColumnType::Date, "D"),
+        (ColumnType::Time, "H"),
+        (ColumnType::Binary, "B"),
+        (ColumnType::Guid, ""),
+    ];
+    let values = [
+        ('I', "[I:1]"),
+        ('S', "[S:1]"),
+        ('L', "[L:1]"),
+        ('T', "[TS:500]"),
+        ('F', "[F:1]"),
+        ('M', "[M:1]"),
+        ('D', "[D:01.01.2020]"),
+        ('D', "[DT:01/01/2020 00:00:00]"),
+        ('H', "[T:14:52]"),
+        ('B', "[B:AAAA]"),
+        ('A', "[A:3,4,5]"),
+        ('-', "[X:1]"),
+        ('-', "[:1]"),
+        ('-', "[]"),
+        ('-', "["),
+        ('-', ""),
+    ];
+    for (kind, taken) in types {
+        for (class, text) in values {
+            assert_eq!(value(kind, text).is_ok(), taken.contains(class), "{kind:?} {text:?}");
+        }
+    }
+}
+
+#[test]
 fn dates_have_four_forms_told_apart_by_their_separator() {
     for text in
         ["[D:09.11.2017]", "[D:11/09/2017]", "[D:2017.11.09]", "[D:2017-11-09]", "[DT:11/09/2017 00:00:00]"]
@@ -128,6 +247,13 @@ fn dates_have_four_forms_told_apart_by_their_separator() {
     assert_eq!(value(ColumnType::DateTime, "[D:02.01.1970]"), Ok(Value::Long(DAY_MS)));
     for text in [
         "[D:31.02.2017]",
+        "[D:9.11.2017]",
+        "[D:9/11/2017]",
+        "[D:11.2017.09]",
+        "[D:09-11-2017]",
+        "[D:09.11-2017]",
+        "[D:09.11.17]",
+        "[D:20171109]",
         "[D:13/13/2017]",
         "[D:2017/11/09]",
         "[D:9 Nov 2017]",
@@ -143,7 +269,17 @@ fn dates_have_four_forms_told_apart_by_their_separator() {
 fn times_of_day_and_no_spans() {
     assert_eq!(value(ColumnType::Time, "[T:14:52]"), Ok(Value::Long(53_520_000_000)));
     assert_eq!(value(ColumnType::Time, "[T:00:00:01.5]"), Ok(Value::Long(1_500_000)));
-    for text in ["[TS:500]", "[T:24:00]", "[T:1452]", "14:52", "[T:]", "[T:14:52.5]"] {
+    for text in [
+        "[TS:500]",
+        "[T:24:00]",
+        "[T:1452]",
+        "14:52",
+        "[T:]",
+        "[T:14:52.5]",
+        "[T:9:05]",
+        "[T:14]",
+        "[T:23:60]",
+    ] {
         assert!(value(ColumnType::Time, text).is_err(), "{text:?}");
     }
 }

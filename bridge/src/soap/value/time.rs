@@ -101,14 +101,14 @@ fn ticks(fraction: &str) -> Result<i64, &'static str> {
     format!("{fraction:0<7}").parse().map_err(|_| NOT_A_TIME)
 }
 
-/// Exactly `N` numbers, each of one digit to as many as `widths` says; years have all four.
+/// Exactly `N` numbers, each with as many digits as `widths` says. A single digit is not let pass: it is the sign of a
+/// culture that may also put the day first.
 fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i64; N]> {
     let mut parts = text.split(separator);
     let mut numbers = [0; N];
     for (number, width) in numbers.iter_mut().zip(widths) {
         let part = parts.next()?;
-        let least = if width == 4 { 4 } else { 1 };
-        let fits = (least..=width).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
         *number = if fits { part.parse().ok()? } else { return None };
     }
     parts.next().is_none().then_some(numbers)

@@ -4,18 +4,25 @@
 //! instruction, only the five entities and character references, bound prefixes, and the limits on nesting and
 //! attributes that keep a hostile document cheap.
 
+mod rules;
+
 use std::borrow::Cow;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event as Raw};
+use quick_xml::events::{BytesStart, Event as Raw};
 
+use self::rules::{
+    are_separated, check_declaration, is_another, is_true, normalised, once, resolved, split_name, unescaped,
+};
 use super::Limits;
 use super::error::Fault;
 use super::name::{Name, Namespace};
 
 /// Namespace bindings in scope at once.
 const MAX_BINDINGS: usize = 64;
-const MAX_NAME_BYTES: usize = 256;
+/// Bytes up to the operation's name, without the token: what a caller may make us read before it is known.
+const MAX_PREAMBLE_BYTES: usize = 28 * 1024;
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// An element's start with the attributes that mean something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +74,7 @@ pub(super) struct Xml<'a> {
     depth: usize,
     seen_root: bool,
     at_start: bool,
+    in_preamble: bool,
     limits: &'a Limits,
 }
 
@@ -74,7 +82,6 @@ impl<'a> Xml<'a> {
     /// Begins with a whole document.
     pub(super) fn new(document: &'a [u8], limits: &'a Limits) -> Result<Self, Fault> {
         let document = std::str::from_utf8(document).map_err(|_| Fault::client("the body is not UTF-8"))?;
-        let document = document.strip_prefix('\u{feff}').unwrap_or(document);
         if document.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) {
             return Err(Fault::client("a control character stands unescaped"));
         }
@@ -83,7 +90,25 @@ impl<'a> Xml<'a> {
         config.check_comments = true;
         config.expand_empty_elements = true;
         config.trim_markup_names_in_closing_tags = true;
-        Ok(Self { reader, bindings: Vec::new(), depth: 0, seen_root: false, at_start: true, limits })
+        Ok(Self {
+            reader,
+            bindings: Vec::new(),
+            depth: 0,
+            seen_root: false,
+            at_start: true,
+            in_preamble: true,
+            limits,
+        })
+    }
+
+    /// From here on the document may be of any length.
+    pub(super) fn end_preamble(&mut self) {
+        self.in_preamble = false;
+    }
+
+    /// Elements that are open, the one that was just begun among them.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
     }
 
     pub(super) fn limits(&self) -> &'a Limits {
@@ -94,6 +119,9 @@ impl<'a> Xml<'a> {
     pub(super) fn next(&mut self) -> Result<Event<'a>, Fault> {
         loop {
             let event = self.reader.read_event().map_err(|_| Fault::client("not well-formed XML"))?;
+            if self.in_preamble && self.position() > MAX_PREAMBLE_BYTES + self.limits.max_token_bytes {
+                return Err(Fault::client("the header is longer than the limit"));
+            }
             let at_start = std::mem::replace(&mut self.at_start, false);
             match event {
                 Raw::Start(start) => return self.start(&start).map(Event::Start),
@@ -151,19 +179,24 @@ impl<'a> Xml<'a> {
                     whole.text.to_mut().push_str(&piece.text);
                 }
             }
-            if whole.as_ref().is_some_and(|text| text.text.len() > self.limits.max_value_bytes) {
-                return Err(Fault::client("a value is longer than the limit"));
-            }
         }
     }
 
     /// Passes over the element that was just begun.
     pub(super) fn skip(&mut self) -> Result<(), Fault> {
-        let outside = self.depth - 1;
-        while self.depth > outside {
+        self.leave(self.depth)
+    }
+
+    /// Passes over what is left of the element that stands at `depth`, if it has not ended yet.
+    pub(super) fn leave(&mut self, depth: usize) -> Result<(), Fault> {
+        while self.depth >= depth {
             self.next()?;
         }
         Ok(())
+    }
+
+    fn position(&self) -> usize {
+        usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
     }
 
     fn start(&mut self, start: &BytesStart<'_>) -> Result<Tag, Fault> {
@@ -196,6 +229,9 @@ impl<'a> Xml<'a> {
 
     /// Takes over the element's namespace declarations, and checks all its attributes.
     fn bind(&mut self, start: &BytesStart<'_>) -> Result<(), Fault> {
+        if !are_separated(start.attributes_raw()) {
+            return Err(Fault::client("an attribute is malformed or stands twice"));
+        }
         for (number, attribute) in start.attributes().enumerate() {
             let attribute =
                 attribute.map_err(|_| Fault::client("an attribute is malformed or stands twice"))?;
@@ -205,25 +241,27 @@ impl<'a> Xml<'a> {
             if attribute.value.len() > self.limits.max_attribute_bytes || attribute.value.contains('<') {
                 return Err(Fault::client("an attribute's value is too long or malformed"));
             }
-            let prefix = match attribute.key.0 {
-                "xmlns" => "",
-                name => match name.strip_prefix("xmlns:") {
-                    Some(prefix) => prefix,
-                    None => continue,
-                },
+            let prefix = match split_name(attribute.key.0)? {
+                ("", "xmlns") => "",
+                ("xmlns", prefix) => prefix,
+                _ => continue,
             };
             let uri = unescaped(&attribute)?;
-            let is_reserved = matches!(prefix, "xml" | "xmlns") || (uri.is_empty() && !prefix.is_empty());
+            let namespace = Namespace::of(&uri);
+            let is_reserved = matches!(prefix, "xml" | "xmlns")
+                || (uri.is_empty() && !prefix.is_empty())
+                || namespace == Namespace::Xml
+                || uri == XMLNS;
             if is_reserved || self.bindings.len() == MAX_BINDINGS {
                 return Err(Fault::client("a namespace is declared that may not be"));
             }
-            let namespace = Namespace::of(&uri);
             self.bindings.push(Binding { depth: self.depth, prefix: prefix.to_owned(), namespace });
         }
         Ok(())
     }
 
     fn attributes(&self, start: &BytesStart<'_>, tag: &mut Tag) -> Result<(), Fault> {
+        let (mut nil, mut must_understand, mut actor) = (None, None, None);
         for attribute in start.attributes() {
             let attribute =
                 attribute.map_err(|_| Fault::client("an attribute is malformed or stands twice"))?;
@@ -235,17 +273,18 @@ impl<'a> Xml<'a> {
             let value = unescaped(&attribute)?;
             let namespace = if prefix.is_empty() { Namespace::None } else { self.resolve(prefix)? };
             match (namespace, local) {
-                (Namespace::Instance, "nil") => tag.is_nil = is_true(&value)?,
-                (Namespace::Envelope, "mustUnderstand") => tag.must_understand = is_true(&value)?,
-                (Namespace::Envelope, "actor") => {
-                    tag.for_others = value != "http://schemas.xmlsoap.org/soap/actor/next";
-                }
+                (Namespace::Instance, "nil") => once(&mut nil, is_true(&value)?)?,
+                (Namespace::Envelope, "mustUnderstand") => once(&mut must_understand, is_true(&value)?)?,
+                (Namespace::Envelope, "actor") => once(&mut actor, is_another(&value))?,
                 (Namespace::Serialization, "Ref") => {
                     return Err(Fault::client("references to other elements are not supported"));
                 }
                 _ => {}
             }
         }
+        tag.is_nil = nil.unwrap_or(false);
+        tag.must_understand = must_understand.unwrap_or(false);
+        tag.for_others = actor.unwrap_or(false);
         Ok(())
     }
 
@@ -282,86 +321,3 @@ impl<'a> Xml<'a> {
 }
 
 const OUTSIDE: Fault = Fault::client("text outside the root element");
-
-/// Raw line ends become LF, as XML demands; a CR that was meant comes as a reference.
-fn normalised(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { text }
-}
-
-fn resolved<'a>(reference: &BytesRef<'_>) -> Result<Text<'a>, Fault> {
-    let text = match &**reference {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
-        other => return character(other),
-    };
-    Ok(Text { text: Cow::Borrowed(text), replaced_nuls: 0 })
-}
-
-fn character<'a>(reference: &str) -> Result<Text<'a>, Fault> {
-    let bad = || Fault::client("an entity or character reference that XML does not know");
-    let number = match reference.strip_prefix('#').ok_or_else(bad)? {
-        hex if hex.starts_with('x') => digits(&hex[1..], 16),
-        decimal => digits(decimal, 10),
-    };
-    match number.ok_or_else(bad)? {
-        0 => Ok(Text { text: Cow::Borrowed("\u{2400}"), replaced_nuls: 1 }),
-        number => {
-            let character = char::from_u32(number).ok_or_else(bad)?;
-            Ok(Text { text: Cow::Owned(character.to_string()), replaced_nuls: 0 })
-        }
-    }
-}
-
-/// A number of nothing but digits: no sign, not empty.
-fn digits(text: &str, radix: u32) -> Option<u32> {
-    if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        u32::from_str_radix(text, radix).ok()
-    } else {
-        None
-    }
-}
-
-fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), Fault> {
-    let is_1_0 = declaration.version().is_ok_and(|version| version == "1.0");
-    let is_utf8 = match declaration.encoding() {
-        None => true,
-        Some(encoding) => encoding.is_ok_and(|encoding| encoding.eq_ignore_ascii_case("utf-8")),
-    };
-    if is_1_0 && is_utf8 {
-        Ok(())
-    } else {
-        Err(Fault::client("the XML declaration names another version or encoding than 1.0 and UTF-8"))
-    }
-}
-
-/// Prefix (empty where there is none) and local name.
-fn split_name(qualified: &str) -> Result<(&str, &str), Fault> {
-    let (prefix, local) = qualified.split_once(':').unwrap_or(("", qualified));
-    let fits = qualified.len() <= MAX_NAME_BYTES
-        && is_name(local)
-        && (is_name(prefix) || (prefix.is_empty() && !qualified.starts_with(':')));
-    if fits { Ok((prefix, local)) } else { Err(Fault::client("a malformed name")) }
-}
-
-fn is_name(name: &str) -> bool {
-    let first = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
-    let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-' || c == '.';
-    name.starts_with(first) && name.chars().all(rest)
-}
-
-fn unescaped<'v>(attribute: &quick_xml::events::attributes::Attribute<'v>) -> Result<Cow<'v, str>, Fault> {
-    attribute
-        .normalized_value(quick_xml::XmlVersion::Explicit1_0)
-        .map_err(|_| Fault::client("an attribute's value is malformed"))
-}
-
-fn is_true(value: &str) -> Result<bool, Fault> {
-    match value.trim_ascii() {
-        "1" | "true" => Ok(true),
-        "0" | "false" => Ok(false),
-        _ => Err(Fault::client("an attribute must be 0, 1, true or false")),
-    }
-}

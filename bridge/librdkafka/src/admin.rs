@@ -1,78 +1,47 @@
-//! The librdkafka calls that rdkafka's safe API lacks or slows down, behind safe functions.
-//!
-//! This is the only module of the project in which `unsafe` is allowed. What it adds: commit and flush without the
-//! safe API's 100 ms floor (its `flush` polls for the whole remaining time even after the queue is empty), topic
-//! ids from DescribeTopics, ListOffsets for many partitions with a chosen isolation level, and the offset at which a
-//! PartitionEOF stands (without it, the end of a topic whose last record is a transaction marker cannot be told from
-//! an end that a lagging leader shows for a moment).
-//!
-//! Every native object made here is owned by a guard that destroys it, and every pointer read from a result is
-//! used only while the event that owns it lives.
-
-#![allow(unsafe_code)]
+//! Topic ids and offsets, asked for many topics at once.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::time::Duration;
 
+use rdkafka::admin::AdminClient;
 use rdkafka::bindings as native;
 use rdkafka::client::{Client, ClientContext};
-use thiserror::Error;
 
-use super::offsets::{Isolation, Spec, TopicDescription};
+use crate::{NativeError, code_text, millis, text};
 
-/// A failed librdkafka call.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("{call}: {reason}")]
-pub(super) struct NativeError {
-    pub(super) call: &'static str,
-    pub(super) reason: String,
-    /// The transaction can still be aborted and the producer used on.
-    pub(super) requires_abort: bool,
+/// Which offset of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// The first record that is still there.
+    Earliest,
+    /// One past the newest record, or past the last stable one with [`Isolation::ReadCommitted`].
+    Latest,
 }
 
-impl NativeError {
-    fn new(call: &'static str, reason: impl Into<String>) -> Self {
-        Self { call, reason: reason.into(), requires_abort: false }
-    }
+/// Whether open transactions hide what follows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Up to the last stable offset.
+    ReadCommitted,
+    /// Up to the high watermark.
+    ReadUncommitted,
 }
 
-/// Waits until every message handed to the producer has its delivery report served. Ends linger at once.
-///
-/// Another thread must be polling the producer.
-pub(super) fn flush<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result<(), NativeError> {
-    // SAFETY: the client outlives the call.
-    let code = unsafe { native::rd_kafka_flush(client.native_ptr(), millis(timeout)) };
-    if code == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-        Ok(())
-    } else {
-        Err(NativeError::new("flush", code_text(code)))
-    }
-}
-
-/// Commits the open transaction. An error means that the outcome is unknown, unless it asks for an abort.
-///
-/// Blocks; another thread must be polling the producer.
-pub(super) fn commit<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result<(), NativeError> {
-    // SAFETY: the client outlives the call; the returned error is owned by us.
-    let error = unsafe { native::rd_kafka_commit_transaction(client.native_ptr(), millis(timeout)) };
-    if error.is_null() {
-        return Ok(());
-    }
-    // SAFETY: `error` is not null, read before it is destroyed, and destroyed once.
-    unsafe {
-        let failure = NativeError {
-            call: "commit transaction",
-            reason: text(native::rd_kafka_error_string(error)),
-            requires_abort: native::rd_kafka_error_txn_requires_abort(error) != 0,
-        };
-        native::rd_kafka_error_destroy(error);
-        Err(failure)
-    }
+/// Identity and shape of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// The cluster's id of this very topic, 32 hex digits: a topic of the same name made anew has another.
+    pub id: String,
+    /// Number of partitions.
+    pub partitions: usize,
 }
 
 /// Topic id and partitions of each topic that exists; topics that the cluster says it does not know are absent.
-pub(super) fn describe_topics<C: ClientContext>(
+///
+/// # Errors
+/// [`NativeError`] when librdkafka says so or did not answer in time.
+pub fn describe_topics<C: ClientContext>(
     client: &Client<C>,
     names: &[String],
     timeout: Duration,
@@ -120,7 +89,10 @@ pub(super) fn describe_topics<C: ClientContext>(
 }
 
 /// Offsets of the given partitions; an error of any of them fails the call.
-pub(super) fn list_offsets<C: ClientContext>(
+///
+/// # Errors
+/// [`NativeError`] when librdkafka says so or did not answer in time.
+pub fn list_offsets<C: ClientContext>(
     client: &Client<C>,
     partitions: &[(String, i32)],
     spec: Spec,
@@ -154,80 +126,6 @@ pub(super) fn list_offsets<C: ClientContext>(
         }
         Ok(found)
     }
-}
-
-/// What a poll of a consumer brought.
-pub(super) enum Polled {
-    /// Nothing within the time.
-    Nothing,
-    /// A record.
-    Record(ConsumedRecord),
-    /// The end of a partition, as its leader sees it now.
-    End { partition: i32, offset: i64 },
-}
-
-/// Polls a consumer that was assigned partitions, with `enable.partition.eof` on.
-pub(super) fn poll<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result<Polled, NativeError> {
-    // SAFETY: the client outlives the call; the message is owned by the guard.
-    let record =
-        ConsumedRecord(unsafe { native::rd_kafka_consumer_poll(client.native_ptr(), millis(timeout)) });
-    if record.0.is_null() {
-        return Ok(Polled::Nothing);
-    }
-    // SAFETY: the message is not null and lives until the guard is dropped.
-    let message = unsafe { &*record.0 };
-    match message.err {
-        native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(Polled::Record(record)),
-        native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => {
-            Ok(Polled::End { partition: message.partition, offset: message.offset })
-        }
-        code => Err(NativeError::new("read", code_text(code))),
-    }
-}
-
-/// A record owned by us, its key and value still in librdkafka's buffers.
-pub(super) struct ConsumedRecord(*mut native::rd_kafka_message_t);
-
-impl ConsumedRecord {
-    fn message(&self) -> &native::rd_kafka_message_t {
-        // SAFETY: never null in a record that `poll` handed out; destroyed only with the guard.
-        unsafe { &*self.0 }
-    }
-
-    pub(super) fn partition(&self) -> i32 {
-        self.message().partition
-    }
-
-    pub(super) fn offset(&self) -> i64 {
-        self.message().offset
-    }
-
-    pub(super) fn key(&self) -> Option<&[u8]> {
-        // SAFETY: librdkafka's pointer and length belong together and live as long as the message.
-        unsafe { bytes(self.message().key, self.message().key_len) }
-    }
-
-    pub(super) fn payload(&self) -> Option<&[u8]> {
-        // SAFETY: as for the key.
-        unsafe { bytes(self.message().payload, self.message().len) }
-    }
-}
-
-impl Drop for ConsumedRecord {
-    fn drop(&mut self) {
-        if !self.0.is_null() {
-            // SAFETY: came from `rd_kafka_consumer_poll`, destroyed once.
-            unsafe { native::rd_kafka_message_destroy(self.0) };
-        }
-    }
-}
-
-unsafe fn bytes<'a>(pointer: *const std::ffi::c_void, length: usize) -> Option<&'a [u8]> {
-    if pointer.is_null() {
-        return None;
-    }
-    // SAFETY: the caller vouches for pointer, length and lifetime.
-    Some(unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), length) })
 }
 
 unsafe fn description(topic: *const native::rd_kafka_TopicDescription_t) -> TopicDescription {
@@ -325,6 +223,19 @@ impl Drop for Request {
     }
 }
 
+/// Throws away what waits on an admin client's main queue: rdkafka sends its log lines and errors there and never looks,
+/// so that they would be kept for the life of the process. Takes the admin client itself and nothing else, because a
+/// consumer's records come through its main queue.
+pub fn drain<C: ClientContext>(admin: &AdminClient<C>) {
+    let client = admin.inner();
+    // SAFETY: the client outlives the call; the reference to its queue is destroyed once, events by their guard.
+    unsafe {
+        let queue = native::rd_kafka_queue_get_main(client.native_ptr());
+        while !Event(native::rd_kafka_queue_poll(queue, 0)).0.is_null() {}
+        native::rd_kafka_queue_destroy(queue);
+    }
+}
+
 struct Event(*mut native::rd_kafka_event_t);
 
 impl Drop for Event {
@@ -374,21 +285,4 @@ impl Drop for PartitionList {
         // SAFETY: made by `new`, destroyed once.
         unsafe { native::rd_kafka_topic_partition_list_destroy(self.0) };
     }
-}
-
-fn millis(timeout: Duration) -> i32 {
-    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
-}
-
-fn code_text(code: native::rd_kafka_resp_err_t) -> String {
-    // SAFETY: librdkafka returns a static string for every code.
-    unsafe { text(native::rd_kafka_err2str(code)) }
-}
-
-unsafe fn text(pointer: *const std::ffi::c_char) -> String {
-    if pointer.is_null() {
-        return String::new();
-    }
-    // SAFETY: the caller's pointer leads to a NUL-ended string that lives while it is copied.
-    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
 }

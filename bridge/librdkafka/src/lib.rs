@@ -1,0 +1,49 @@
+#![doc = include_str!("../README.md")]
+#![allow(unsafe_code)]
+
+mod admin;
+mod consumer;
+mod producer;
+
+use std::ffi::CStr;
+use std::time::Duration;
+
+use rdkafka::bindings as native;
+use thiserror::Error;
+
+pub use self::admin::{Isolation, Spec, TopicDescription, describe_topics, drain, list_offsets};
+pub use self::consumer::{ConsumedRecord, Fetched, Polled, fetch, poll};
+pub use self::producer::{commit, flush};
+
+/// A failed librdkafka call.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{call}: {reason}")]
+pub struct NativeError {
+    /// Which call.
+    pub call: &'static str,
+    /// What librdkafka said.
+    pub reason: String,
+}
+
+impl NativeError {
+    pub(crate) fn new(call: &'static str, reason: impl Into<String>) -> Self {
+        Self { call, reason: reason.into() }
+    }
+}
+
+pub(crate) fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
+
+pub(crate) fn code_text(code: native::rd_kafka_resp_err_t) -> String {
+    // SAFETY: librdkafka returns a static string for every code.
+    unsafe { text(native::rd_kafka_err2str(code)) }
+}
+
+pub(crate) unsafe fn text(pointer: *const std::ffi::c_char) -> String {
+    if pointer.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller's pointer leads to a NUL-ended string that lives while it is copied.
+    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
+}
