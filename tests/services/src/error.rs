@@ -1,0 +1,89 @@
+//! What can go wrong, each with what an operator needs to act: the path, or the end of the right log.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+/// Why the services could not be fetched, started or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServicesError {
+    /// A file or folder could not be used.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A process could not be started at all.
+    #[error("cannot start {name}")]
+    Spawn {
+        /// What was to start.
+        name: String,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// A process ended before it answered, or a short-lived one ended with a failure.
+    #[error("{name} ended ({status}), its log {log} ends:\n{tail}")]
+    Ended {
+        /// Which process.
+        name: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// Its whole log.
+        log: PathBuf,
+        /// The last lines of its log.
+        tail: String,
+        /// Whether somebody else had its port or, for a moment longer, its files: worth another try.
+        clash: bool,
+    },
+    /// A process runs but gave no answer in time.
+    #[error("{name} did not answer within {seconds} s, its log {log} ends:\n{tail}")]
+    Silent {
+        /// Which process.
+        name: String,
+        /// How long it was given.
+        seconds: u64,
+        /// Its whole log.
+        log: PathBuf,
+        /// The last lines of its log.
+        tail: String,
+    },
+    /// Another run of this tool, still alive, uses the folder.
+    #[error("another process runs services in {folder}")]
+    FolderInUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// No port in the range could be bound.
+    #[error("no free port between {first} and {last} on 127.0.0.1")]
+    NoPort {
+        /// The first port tried.
+        first: u16,
+        /// The last port tried.
+        last: u16,
+    },
+    /// The Kafka client library refused its settings.
+    #[error("cannot create a kafka client")]
+    Client(#[from] rdkafka::error::KafkaError),
+    /// Neither a cache folder nor a home folder is known.
+    #[error("no folder for downloads: set MIRRORBUS_CACHE or HOME")]
+    NoCache,
+    /// Zero nodes cannot form a cluster.
+    #[error("a kafka cluster needs at least one node")]
+    NoNodes,
+    /// The caller asked to stop.
+    #[error("stopped before the services were started")]
+    Cancelled,
+}
+
+impl ServicesError {
+    /// For `map_err` on file operations.
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ServicesError {
+        move |source| ServicesError::File { action, path: path.to_owned(), source }
+    }
+}

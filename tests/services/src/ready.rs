@@ -1,0 +1,64 @@
+//! Whether a service really answers, asked the way its users will ask.
+//!
+//! An open port says little: Kafka opens it before it knows its topics, and the first transaction waits
+//! until the log of transactions has been created.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaResult;
+use rdkafka::producer::{BaseProducer, Producer};
+
+/// One question's time limit. Questions are repeated, so it only bounds how late a failure is noticed.
+const ASK: Duration = Duration::from_secs(1);
+
+/// A client for [`lists_brokers`].
+pub(crate) fn client(bootstrap_servers: &str) -> KafkaResult<BaseProducer> {
+    settings(bootstrap_servers).create()
+}
+
+/// A client for [`begins_transactions`].
+pub(crate) fn transactional_client(bootstrap_servers: &str) -> KafkaResult<BaseProducer> {
+    settings(bootstrap_servers).set("transactional.id", "mirrorbus-services-ready").create()
+}
+
+fn settings(bootstrap_servers: &str) -> ClientConfig {
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", bootstrap_servers);
+    // A broker that is just starting refuses connections: ask again soon, not after ten seconds.
+    settings.set("reconnect.backoff.ms", "20").set("reconnect.backoff.max.ms", "100");
+    settings
+}
+
+/// Whether the node at this port knows all brokers of its cluster.
+pub(crate) fn lists_brokers(client: &BaseProducer, port: u16, brokers: usize) -> bool {
+    connect(port).is_ok()
+        && client.client().fetch_metadata(None, ASK).is_ok_and(|metadata| metadata.brokers().len() == brokers)
+}
+
+/// Whether the cluster gives out a producer's epoch, for which it needs its log of transactions.
+pub(crate) fn begins_transactions(client: &BaseProducer) -> bool {
+    client.init_transactions(ASK).is_ok()
+}
+
+/// Whether a GET of this path is answered with 200.
+pub(crate) fn answers_ok(port: u16, path: &str) -> bool {
+    status_line(port, path).is_ok_and(|line| line.split(' ').nth(1) == Some("200"))
+}
+
+fn status_line(port: u16, path: &str) -> io::Result<String> {
+    let mut stream = connect(port)?;
+    stream.set_read_timeout(Some(ASK))?;
+    // HTTP 1.0: the server closes the connection after its answer.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer);
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn connect(port: u16) -> io::Result<TcpStream> {
+    TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), ASK)
+}
