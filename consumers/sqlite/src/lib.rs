@@ -1,1 +1,41 @@
+#![doc = include_str!("../README.md")]
 
+mod client;
+mod core;
+mod encoding;
+mod error;
+mod read;
+mod schema;
+
+use std::path::Path;
+
+pub use core::Sqlite;
+pub use error::SqliteError;
+pub use mirrorbus_mirror::{MirrorError, Running, Settings, Stop};
+pub use mirrorbus_schemas::checksum::TableChecksum;
+pub use read::{Progress, TableApplied, applied, checksum, progress, tables, tenants};
+
+/// The file in which a mirror keeps a tenant.
+#[must_use]
+pub fn tenant_path(folder: &Path, tenant: &mirrorbus_schemas::topic::Tenant) -> std::path::PathBuf {
+    client::tenant_path(folder, tenant)
+}
+
+/// Mirrors into a folder, in a thread of its own.
+///
+/// # Errors
+/// [`StartError`] when the folder is in use or cannot be made, or there is no thread to be had.
+pub fn spawn(settings: Settings, folder: &Path) -> Result<Running, StartError> {
+    Ok(mirrorbus_mirror::spawn(settings, Sqlite::open(folder)?)?)
+}
+
+/// Why a mirror did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] SqliteError),
+    /// The mirror itself.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+}

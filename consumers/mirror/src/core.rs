@@ -1,0 +1,187 @@
+//! The loop: list topics, read, gather per tenant, apply, move on.
+//!
+//! A tenant whose records or destination fail is set aside and begins anew from its stored positions after a pause;
+//! the others go on. Only a destination that somebody else writes to ends the mirror.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use mirrorbus_librdkafka::Fetched;
+use mirrorbus_schemas::topic::Tenant;
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::destination::{Destination, DestinationError};
+use crate::error::{Fault, MirrorError, chain};
+use crate::reader::Reader;
+use crate::registry::Registry;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::tenant::Live;
+
+/// How long a poll waits at most: a wish to stop is heard after it.
+const POLL: Duration = Duration::from_millis(100);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long records are only taken in, while they come without a pause, before tenants are looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A tenant and whether it is being read.
+pub(crate) enum Seat {
+    Live(Box<Live>),
+    /// Set aside after a fault.
+    Aside {
+        until: Instant,
+    },
+}
+
+pub(crate) struct Core<'d, D> {
+    pub(crate) settings: Settings,
+    pub(crate) stop: Stop,
+    pub(crate) registry: Registry,
+    pub(crate) destination: &'d mut D,
+    pub(crate) seats: BTreeMap<Tenant, Seat>,
+    /// The pause that the next fault of a tenant costs.
+    pub(crate) pauses: HashMap<Tenant, Duration>,
+    /// Whose topic is which.
+    pub(crate) owners: HashMap<String, Tenant>,
+    /// Topics whose stored position was found outside of them, and whether twice.
+    pub(crate) suspects: HashMap<String, bool>,
+    /// How often topics were listed.
+    pub(crate) listings: u64,
+    pub(crate) list_at: Instant,
+    /// Last, and so dropped last: closing librdkafka waits for every record that somebody still holds, for ever.
+    pub(crate) reader: Reader,
+}
+
+impl<'d, D: Destination> Core<'d, D> {
+    pub(crate) fn new(settings: &Settings, destination: &'d mut D, stop: &Stop) -> Result<Self, MirrorError> {
+        Ok(Self {
+            reader: Reader::new(settings)?,
+            registry: Registry::new(settings, stop.clone())?,
+            settings: settings.clone(),
+            stop: stop.clone(),
+            destination,
+            seats: BTreeMap::new(),
+            pauses: HashMap::new(),
+            owners: HashMap::new(),
+            suspects: HashMap::new(),
+            listings: 0,
+            list_at: Instant::now(),
+        })
+    }
+
+    pub(crate) fn run(&mut self) -> Result<(), MirrorError> {
+        while !self.stop.is_requested() {
+            if self.list_at <= Instant::now() {
+                self.list()?;
+            }
+            self.take_in();
+            self.flush_ready()?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what librdkafka has, or waits for something.
+    fn take_in(&mut self) {
+        let begun = Instant::now();
+        loop {
+            let fetched = match self.reader.fetch(Duration::ZERO) {
+                Fetched::Nothing if begun.elapsed() >= LOOK => return,
+                Fetched::Nothing => self.reader.fetch(self.patience()),
+                fetched => fetched,
+            };
+            if self.take(fetched) || begun.elapsed() >= LOOK {
+                return;
+            }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let waiting = self.seats.values().filter_map(|seat| match seat {
+            Seat::Live(live) => live.patience(&self.settings),
+            Seat::Aside { .. } => None,
+        });
+        let until_listing = self.list_at.saturating_duration_since(Instant::now());
+        waiting.min().unwrap_or(POLL).min(POLL).min(until_listing)
+    }
+
+    /// Says whether a tenant should be looked at.
+    fn take(&mut self, fetched: Fetched) -> bool {
+        match fetched {
+            Fetched::Nothing => return true,
+            Fetched::Record(record) => {
+                let Some(tenant) = self.owners.get(record.topic()) else { return false };
+                if let Some(Seat::Live(live)) = self.seats.get_mut(tenant) {
+                    live.take(record);
+                    return live.is_full(&self.settings);
+                }
+            }
+            Fetched::End { topic, partition, offset } => {
+                if let Some(live) = self.owner(&topic) {
+                    live.reach_end(&topic, partition, offset);
+                    return live.is_at_end();
+                }
+            }
+            Fetched::PartitionFailed { topic, partition, code } => {
+                self.partition_failed(&topic, partition, code);
+            }
+            Fetched::Failed(code) => tracing::warn!(%code, "kafka; trying on"),
+        }
+        false
+    }
+
+    fn partition_failed(&mut self, topic: &str, partition: i32, code: RDKafkaErrorCode) {
+        tracing::debug!(topic, partition, %code, "a partition cannot be read");
+        let is_outside =
+            matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange);
+        if is_outside {
+            self.suspects.entry(topic.to_owned()).or_default();
+            self.unfollow(topic);
+            self.list_at = Instant::now();
+        }
+    }
+
+    fn owner(&mut self, topic: &str) -> Option<&mut Live> {
+        match self.seats.get_mut(self.owners.get(topic)?)? {
+            Seat::Live(live) => Some(live),
+            Seat::Aside { .. } => None,
+        }
+    }
+
+    fn unfollow(&mut self, topic: &str) {
+        let partitions = self.owner(topic).map(|live| live.leave(topic)).unwrap_or_default();
+        end(&self.reader, &partitions);
+    }
+
+    /// What becomes of a tenant after something was tried for it.
+    pub(crate) fn settle(&mut self, tenant: &Tenant, outcome: Result<(), Fault>) -> Result<(), MirrorError> {
+        match outcome {
+            Ok(()) | Err(Fault::Stopped) => Ok(()),
+            Err(Fault::Destination(source @ DestinationError::Fenced { .. })) => {
+                Err(MirrorError::Fenced { tenant: tenant.to_string(), source })
+            }
+            Err(fault) => {
+                self.set_aside(tenant, &fault);
+                Ok(())
+            }
+        }
+    }
+
+    fn set_aside(&mut self, tenant: &Tenant, fault: &Fault) {
+        let pause = self.pauses.get(tenant).map_or(FIRST_PAUSE, |pause| (*pause * 2).min(LONGEST_PAUSE));
+        let seconds = pause.as_secs();
+        tracing::error!(%tenant, fault = chain(fault), seconds, "the tenant waits; others go on");
+        let aside = Seat::Aside { until: Instant::now() + pause };
+        if let Some(Seat::Live(live)) = self.seats.insert(tenant.clone(), aside) {
+            end(&self.reader, &live.partitions());
+        }
+        self.pauses.insert(tenant.clone(), pause);
+    }
+}
+
+/// A partition that cannot be given back is read on; its records are not taken, for nobody follows it.
+pub(crate) fn end(reader: &Reader, partitions: &[(String, i32)]) {
+    if let Err(error) = reader.end(partitions) {
+        tracing::warn!(error = chain(&error), "partitions could not be given back");
+    }
+}
