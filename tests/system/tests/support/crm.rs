@@ -1,0 +1,101 @@
+//! A tenant of the vendor's shape, the vendor's own cycle, and both ways to look at the result.
+
+use std::time::{Duration, Instant};
+
+use demo::comparison::Comparison;
+use mirror_sqlite::{Running, Settings};
+use mirrorbus_librdkafka::Isolation;
+use mirrorbus_schemas::checksum::TableChecksum;
+use mirrorbus_schemas::topic::{Prefix, Tenant as TenantName};
+use operations_center::caller::Caller;
+use operations_center::change::{self, Amount};
+use operations_center::client::Client;
+use operations_center::clock::SystemClock;
+use operations_center::cycle::{Cycle, CycleError, Options, Report};
+use operations_center::sample;
+use operations_center::tenant::Tenant;
+
+use super::bridge::Bridge;
+use super::world::{World, application};
+
+const LAG: Duration = Duration::from_secs(60);
+
+/// A sample tenant, and a mirror of it that runs in this process.
+pub struct Crm {
+    pub tenant: Tenant,
+    mirror: Option<Running>,
+    settings: Settings,
+    folder: std::path::PathBuf,
+}
+
+impl Crm {
+    pub fn new(world: &World, size: u64) -> Self {
+        let tenant = sample::create(&world.folder().join(format!("{}.db", world.tenant)), size, 7).unwrap();
+        let prefix = Prefix::new(&world.prefix).unwrap();
+        let settings = Settings::new(&world.cluster.kafka, &world.cluster.registry, prefix);
+        let folder = world.folder().join("mirror");
+        let mirror = Some(mirror_sqlite::spawn(settings.clone(), &folder).unwrap());
+        Self { tenant, mirror, settings, folder }
+    }
+
+    pub fn work(&self, seed: u64) {
+        let amount = Amount { inserts: 60, updates: 80, deletes: 50 };
+        assert!(!change::random(&self.tenant, amount, seed).unwrap().is_empty());
+    }
+
+    pub fn try_cycle_at(&self, url: &str) -> Result<Report, CycleError> {
+        let client = Client::with_timeout(url, Duration::from_secs(90));
+        let caller = Caller::new(&client, application(), &self.tenant, &SystemClock);
+        // Small batches: many calls to a table, several tables to a call.
+        let options = Options { batch_bytes: 40_000, combine: true, pretty: false };
+        Cycle::with_options(caller, options).run()
+    }
+
+    pub fn cycle(&self, bridge: &Bridge) -> Report {
+        let report = self.try_cycle_at(&bridge.url).unwrap();
+        assert!(!report.skipped);
+        report
+    }
+
+    /// Every table as an upsert reader has it equals the source, and so does the mirror soon after.
+    pub fn assert_equal(&self, world: &World) {
+        for table in self.tenant.tables().unwrap() {
+            let source: TableChecksum = self.tenant.checksum(&table.name).unwrap();
+            let topic = world.cluster.checksum(&world.topic(&table.name));
+            assert_eq!(topic, source, "topic of {}", table.name);
+        }
+        let began = Instant::now();
+        loop {
+            let comparison = Comparison::of(&self.tenant, &self.mirror_file(world)).unwrap();
+            if comparison.is_equal() {
+                return;
+            }
+            assert!(began.elapsed() < LAG, "the mirror does not follow\n{comparison}\n{}", self.lag(world));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Where the mirror stands behind the ends of its topics.
+    fn lag(&self, world: &World) -> String {
+        let progress = mirror_sqlite::progress(&self.mirror_file(world)).unwrap().into_iter();
+        let lines = progress.map(|partition| {
+            let mirror_sqlite::Progress { topic, next_offset, .. } = partition;
+            let [stable, end] = [Isolation::ReadCommitted, Isolation::ReadUncommitted]
+                .map(|isolation| world.cluster.end(&topic, isolation));
+            format!("{topic}: next {next_offset}, stable end {stable}, end {end}\n")
+        });
+        lines.collect()
+    }
+
+    pub fn mirror_file(&self, world: &World) -> std::path::PathBuf {
+        mirror_sqlite::tenant_path(&self.folder, &TenantName::new(&world.tenant).unwrap())
+    }
+
+    pub fn stop_mirror(&mut self) {
+        self.mirror.take().unwrap().stop().unwrap();
+    }
+
+    pub fn start_mirror(&mut self) {
+        self.mirror = Some(mirror_sqlite::spawn(self.settings.clone(), &self.folder).unwrap());
+    }
+}
