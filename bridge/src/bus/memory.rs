@@ -131,8 +131,7 @@ mod tests {
 
     #[test]
     fn a_committed_call_moves_only_the_tables_it_leaves_out() {
-        let mut memory = Memory::default();
-        let _ = memory.opened.insert(Opened {
+        let opened = Some(Opened {
             token_time: 1,
             by: super::super::order::Opener::TableSchema,
             digests: vec![],
@@ -142,6 +141,7 @@ mod tests {
             knows_topics: true,
             withheld: None,
         });
+        let mut memory = Memory { opened, ..Memory::default() };
         for table in ["a", "b"] {
             let mut position = Position::blank(1);
             position.offer(crate::batch::Lsn::new(9), Some(3));
