@@ -153,18 +153,6 @@ impl Prefix {
         format!("{}-sys.{tenant}.cycles", self.0)
     }
 
-    /// librdkafka subscription pattern of all row topics of the application.
-    #[must_use]
-    pub fn rows_pattern(&self) -> String {
-        format!("^{}\\.[A-Za-z][A-Za-z0-9]*\\.[A-Za-z][A-Za-z0-9_]*$", self.0)
-    }
-
-    /// librdkafka subscription pattern of the cycle events of all tenants of the application.
-    #[must_use]
-    pub fn cycles_pattern(&self) -> String {
-        format!("^{}-sys\\.[A-Za-z][A-Za-z0-9]*\\.cycles$", self.0)
-    }
-
     /// Tenant and table of a row topic of this application; `None` for every other topic.
     #[must_use]
     pub fn parse_rows(&self, topic: &str) -> Option<(Tenant, Table)> {

@@ -46,7 +46,7 @@ fn open_cycle(call: &mut Call<'_>) -> Result<Authenticated, BusError> {
     };
     let cycle = format!("{}-{}", token_time, caller.mark.digest.get(..8).unwrap_or_default());
     let mut opened = order::open(before, &caller.mark, Opener::Authenticate, token_time, cycle.clone());
-    if !event::is_known(opened.event_schema.as_ref()) {
+    if !opened.event_schema.as_ref().is_some_and(event::is_ours) {
         opened.event_schema = Some(event::register(bus, &caller.tenant)?);
     }
     let authenticated =

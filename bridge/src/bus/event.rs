@@ -15,8 +15,8 @@ use super::position::Position;
 use super::registry::Registration;
 
 /// Whether the schema is the one that this bridge writes.
-pub(super) fn is_known(schema: Option<&EventSchema>) -> bool {
-    schema.is_some_and(|schema| schema.fingerprint == *FINGERPRINT)
+pub(super) fn is_ours(schema: &EventSchema) -> bool {
+    schema.fingerprint == *FINGERPRINT
 }
 
 static FINGERPRINT: LazyLock<String> =

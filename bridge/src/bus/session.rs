@@ -157,7 +157,7 @@ impl Session {
         }
         let known = commit.changes.opened.as_ref().or(self.memory.opened.as_ref());
         let known = known.and_then(|opened| opened.event_schema.as_ref());
-        let id = match known.filter(|schema| event::is_known(Some(schema))) {
+        let id = match known.filter(|schema| event::is_ours(schema)) {
             Some(schema) => schema.id,
             None => event::register(bus, tenant)?.id,
         };

@@ -57,7 +57,7 @@ fn sweep_table(call: &mut Call<'_>, table: &str) -> Result<(), BusError> {
     let topic = call.bus.rows_topic(call.tenant(), table)?;
     let Some(found) = find_recorded(call, &topic, &position)? else {
         tracing::warn!(tenant = %call.tenant(), table, "nothing to sweep: the topic is not the one recorded");
-        return finish(call, table, position);
+        return finish(call, table);
     };
     let parts = Parts::of(&position, &found.spans);
     let mut present = present_keys(call, &topic, &parts.present)?;
@@ -66,8 +66,7 @@ fn sweep_table(call: &mut Call<'_>, table: &str) -> Result<(), BusError> {
         let stale = stale_keys(call, &topic, &mut cursor, &present)?;
         let is_last = cursor.is_empty();
         if stale.is_empty() && is_last {
-            let Some(position) = call.session.memory.tables.get(table).cloned() else { return Ok(()) };
-            finish(call, table, position)?;
+            finish(call, table)?;
         } else if !stale.is_empty() {
             tombstone(call, table, &topic, &stale, is_last)?;
         }
@@ -115,7 +114,8 @@ fn find_recorded(
     if look()? == first { Ok(None) } else { Err(offsets::undecided()) }
 }
 
-fn finish(call: &mut Call<'_>, table: &str, mut position: Position) -> Result<(), BusError> {
+fn finish(call: &mut Call<'_>, table: &str) -> Result<(), BusError> {
+    let Some(mut position) = call.session.memory.tables.get(table).cloned() else { return Ok(()) };
     position.sweep = Sweep::None;
     let commit = swept(call.bus, call.tenant(), &call.cycle(), table, position);
     call.commit(commit)
