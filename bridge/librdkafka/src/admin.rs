@@ -8,6 +8,8 @@ use rdkafka::admin::AdminClient;
 use rdkafka::bindings as native;
 use rdkafka::client::{Client, ClientContext};
 
+use crate::event::{Event, Queue};
+use crate::log::log_event;
 use crate::{NativeError, code_text, millis, text};
 
 /// Which offset of a partition.
@@ -46,6 +48,18 @@ pub fn describe_topics<C: ClientContext>(
     names: &[String],
     timeout: Duration,
 ) -> Result<HashMap<String, TopicDescription>, NativeError> {
+    // SAFETY: `ask_topics` hands out topics that are alive.
+    ask_topics(client, names, timeout, false, |topic| unsafe { description(topic) })
+}
+
+/// Asks for topics and takes from each one that exists what `read` copies of it.
+fn ask_topics<C: ClientContext, T>(
+    client: &Client<C>,
+    names: &[String],
+    timeout: Duration,
+    with_rights: bool,
+    read: impl Fn(*const native::rd_kafka_TopicDescription_t) -> T,
+) -> Result<HashMap<String, T>, NativeError> {
     const CALL: &str = "describe topics";
     if names.is_empty() {
         return Ok(HashMap::new());
@@ -61,6 +75,9 @@ pub fn describe_topics<C: ClientContext>(
     });
     let request =
         Request::new(client, native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout)?;
+    if with_rights {
+        request.include_rights()?;
+    }
     // SAFETY: all four objects are alive; the call copies what it needs.
     unsafe {
         native::rd_kafka_DescribeTopics(client.native_ptr(), topics.0, request.options, request.queue);
@@ -78,7 +95,7 @@ pub fn describe_topics<C: ClientContext>(
             let error = native::rd_kafka_TopicDescription_error(topic);
             match native::rd_kafka_error_code(error) {
                 native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => {
-                    found.insert(name, description(topic));
+                    found.insert(name, read(topic));
                 }
                 native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => {}
                 _ => return Err(NativeError::new(CALL, text(native::rd_kafka_error_string(error)))),
@@ -140,6 +157,46 @@ unsafe fn description(topic: *const native::rd_kafka_TopicDescription_t) -> Topi
     }
 }
 
+/// What we may do with a topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopicRights {
+    /// Read its records.
+    pub read: bool,
+    /// Write more.
+    pub write: bool,
+    /// Delete it.
+    pub delete: bool,
+    /// See its settings.
+    pub describe_settings: bool,
+}
+
+/// Our rights on each topic that exists and that we may know of. Where the cluster checks no rights, all are ours.
+///
+/// # Errors
+/// [`NativeError`] when librdkafka says so or did not answer in time.
+pub fn topic_rights<C: ClientContext>(
+    client: &Client<C>,
+    names: &[String],
+    timeout: Duration,
+) -> Result<HashMap<String, TopicRights>, NativeError> {
+    use native::rd_kafka_AclOperation_t as Operation;
+    let read = |topic: *const native::rd_kafka_TopicDescription_t| {
+        let mut count = 0;
+        // SAFETY: the topic is alive; its operations belong to it, and there are `count` of them.
+        let operations = unsafe {
+            let first = native::rd_kafka_TopicDescription_authorized_operations(topic, &raw mut count);
+            if first.is_null() { &[] } else { std::slice::from_raw_parts(first, count) }
+        };
+        TopicRights {
+            read: operations.contains(&Operation::RD_KAFKA_ACL_OPERATION_READ),
+            write: operations.contains(&Operation::RD_KAFKA_ACL_OPERATION_WRITE),
+            delete: operations.contains(&Operation::RD_KAFKA_ACL_OPERATION_DELETE),
+            describe_settings: operations.contains(&Operation::RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS),
+        }
+    };
+    ask_topics(client, names, timeout, true, read)
+}
+
 /// An admin request's options and the queue on which its answer arrives.
 struct Request {
     options: *mut native::rd_kafka_AdminOptions_t,
@@ -182,15 +239,18 @@ impl Request {
                 native::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED
             }
         };
-        // SAFETY: the options are alive; a returned error is owned by us and destroyed once.
+        // SAFETY: the options are alive; a returned error is owned by us.
         unsafe {
             let error = native::rd_kafka_AdminOptions_set_isolation_level(self.options, level);
-            if error.is_null() {
-                return Ok(());
-            }
-            let reason = text(native::rd_kafka_error_string(error));
-            native::rd_kafka_error_destroy(error);
-            Err(NativeError::new("set isolation level", reason))
+            option_set("set isolation level", error)
+        }
+    }
+
+    fn include_rights(&self) -> Result<(), NativeError> {
+        // SAFETY: as in `isolation`.
+        unsafe {
+            let error = native::rd_kafka_AdminOptions_set_include_authorized_operations(self.options, 1);
+            option_set("ask for rights", error)
         }
     }
 
@@ -223,27 +283,30 @@ impl Drop for Request {
     }
 }
 
-/// Throws away what waits on an admin client's main queue: rdkafka sends its log lines and errors there and never looks,
-/// so that they would be kept for the life of the process. Takes the admin client itself and nothing else, because a
-/// consumer's records come through its main queue.
-pub fn drain<C: ClientContext>(admin: &AdminClient<C>) {
-    let client = admin.inner();
-    // SAFETY: the client outlives the call; the reference to its queue is destroyed once, events by their guard.
+unsafe fn option_set(call: &'static str, error: *mut native::rd_kafka_error_t) -> Result<(), NativeError> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the caller's error is not null, read before it is destroyed, and destroyed once.
     unsafe {
-        let queue = native::rd_kafka_queue_get_main(client.native_ptr());
-        while !Event(native::rd_kafka_queue_poll(queue, 0)).0.is_null() {}
-        native::rd_kafka_queue_destroy(queue);
+        let reason = text(native::rd_kafka_error_string(error));
+        native::rd_kafka_error_destroy(error);
+        Err(NativeError::new(call, reason))
     }
 }
 
-struct Event(*mut native::rd_kafka_event_t);
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        if !self.0.is_null() {
-            // SAFETY: the event came from a queue and is destroyed once.
-            unsafe { native::rd_kafka_event_destroy(self.0) };
+/// Empties an admin client's main queue: rdkafka sends log lines and errors there and never looks, so that they would be
+/// kept for the life of the process. Log lines are written, errors are told by the calls that they fail. Takes the admin
+/// client itself and nothing else, because a consumer's records come through its main queue.
+pub fn drain<C: ClientContext>(admin: &AdminClient<C>) {
+    let queue = Queue::main(admin.inner());
+    loop {
+        let event = queue.poll(Duration::ZERO);
+        if event.0.is_null() {
+            break;
         }
+        // SAFETY: the event is not null and lives until the end of the loop's turn.
+        unsafe { log_event(event.0) };
     }
 }
 

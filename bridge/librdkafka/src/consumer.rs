@@ -171,7 +171,7 @@ impl Drop for ConsumedRecord {
     }
 }
 
-unsafe fn bytes<'a>(pointer: *const std::ffi::c_void, length: usize) -> Option<&'a [u8]> {
+pub(crate) unsafe fn bytes<'a>(pointer: *const std::ffi::c_void, length: usize) -> Option<&'a [u8]> {
     if pointer.is_null() {
         return None;
     }

@@ -3,6 +3,8 @@
 
 mod admin;
 mod consumer;
+mod event;
+mod log;
 mod producer;
 
 use std::ffi::CStr;
@@ -11,9 +13,12 @@ use std::time::Duration;
 use rdkafka::bindings as native;
 use thiserror::Error;
 
-pub use self::admin::{Isolation, Spec, TopicDescription, describe_topics, drain, list_offsets};
+pub use self::admin::{
+    Isolation, Spec, TopicDescription, TopicRights, describe_topics, drain, list_offsets, topic_rights,
+};
 pub use self::consumer::{ConsumedRecord, Fetched, Polled, fetch, poll};
-pub use self::producer::{commit, flush};
+pub use self::log::{log, take_log};
+pub use self::producer::{Deliveries, Delivery, commit, flush, serve};
 
 /// A failed librdkafka call.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]

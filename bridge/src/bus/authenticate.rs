@@ -1,7 +1,5 @@
 //! Authenticate: opens a cycle. Always with a new producer, and never with a token that is not the newest.
 
-use std::time::Duration;
-
 use mirrorbus_schemas::event::Kind;
 
 use super::Bus;
@@ -9,12 +7,9 @@ use super::call::{Call, Caller};
 use super::error::BusError;
 use super::event;
 use super::memory::{Changes, Memory};
-use super::order::{self, Opener};
+use super::order::{self, Opened, Opener};
 use super::position::Sweep;
 use super::session::Commit;
-
-/// Asked for when the tenant's row topics are listed.
-const LISTING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An accepted Authenticate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +51,33 @@ fn open_cycle(call: &mut Call<'_>) -> Result<Authenticated, BusError> {
         events: vec![authenticated],
     })?;
     let is_sweeping = call.session.memory.tables.values().any(|position| position.sweep == Sweep::Running);
-    let do_not_replicate = is_sweeping && !call.sweep();
+    let do_not_replicate = is_sweeping && !sweep(call);
+    tell_pause(call, do_not_replicate)?;
     Ok(Authenticated { cycle, do_not_replicate })
+}
+
+/// Says whether all is swept. A sweep for which the vendor was asked to wait before is a long one: it goes on behind the
+/// answer.
+fn sweep(call: &mut Call<'_>) -> bool {
+    let is_long = call.session.memory.opened.as_ref().is_some_and(|opened| opened.is_paused);
+    if is_long && call.bus.sweeper.is_attended() {
+        call.sweep_later();
+        return false;
+    }
+    call.sweep()
+}
+
+/// Subscribers learn that a cycle is left out, and when the next one is not.
+fn tell_pause(call: &mut Call<'_>, is_paused: bool) -> Result<(), BusError> {
+    let Some(opened) = call.session.memory.opened.clone() else { return Ok(()) };
+    let (kind, message) = match (opened.is_paused, is_paused) {
+        (false, true) => (Kind::Paused, "deleted rows are still being swept; the source is asked to wait"),
+        (true, false) => (Kind::Resumed, "all deleted rows are swept"),
+        (false, false) | (true, true) => return Ok(()),
+    };
+    let told = event::now(call.bus, call.tenant(), &opened.cycle, kind, message.to_owned(), Vec::new());
+    let opened = Some(Opened { is_paused, ..opened });
+    call.commit(Commit { changes: Changes { opened, ..Changes::default() }, events: vec![told] })
 }
 
 /// Whether the tenant has row topics: then a missing opening means that its positions were lost, and calls older
@@ -72,14 +92,9 @@ impl Bus {
         &self,
         tenant: &mirrorbus_schemas::topic::Tenant,
     ) -> Result<Vec<String>, BusError> {
-        let metadata = self
-            .cluster
-            .admin
-            .inner()
-            .fetch_metadata(None, LISTING_TIMEOUT)
-            .map_err(|error| BusError::kafka("list topics", error.to_string()))?;
-        let of_tenant = metadata.topics().iter().filter_map(|topic| {
-            let (owner, table) = self.settings.prefix.parse_rows(topic.name())?;
+        let topics = self.log.list()?;
+        let of_tenant = topics.iter().filter_map(|topic| {
+            let (owner, table) = self.settings.prefix.parse_rows(topic)?;
             (owner == *tenant).then(|| table.to_string())
         });
         Ok(of_tenant.collect())

@@ -11,6 +11,7 @@ use super::position::{NO_LSN, Sweep};
 use super::session::{Commit, Counts};
 use super::{Bus, event};
 use crate::batch::TableCounts;
+use crate::metrics::{self, Alarm};
 
 impl Bus {
     /// Ends a cycle.
@@ -29,8 +30,11 @@ fn complete(call: &mut Call<'_>, claimed: &[TableCounts]) -> Result<(), BusError
     let mut after = call.session.memory.clone();
     after.keep(changes.clone());
     let receipt = receipt(call, &after, claimed);
-    call.commit(Commit { changes, events: vec![receipt] })?;
-    // What a sweep has not finished goes on with the next call; the cycle is complete all the same.
+    let mut events = vec![receipt];
+    events.extend(count_alarm(call, &events[0], claimed));
+    call.commit(Commit { changes, events })?;
+    // What a sweep has not finished goes on after the call; the cycle is complete all the same.
+    call.session.completed = true;
     call.close = call.sweep();
     Ok(())
 }
@@ -76,6 +80,26 @@ fn receipt(call: &Call<'_>, memory: &Memory, claimed: &[TableCounts]) -> CycleEv
     });
     let tables = tables.collect();
     event::now(call.bus, call.tenant(), &call.cycle(), Kind::CycleCompleted, String::new(), tables)
+}
+
+/// What the vendor says it sent is not what was committed. None where this process did not see the whole cycle.
+fn count_alarm(call: &Call<'_>, receipt: &CycleEvent, claimed: &[TableCounts]) -> Option<CycleEvent> {
+    let is_claimed = |table: &&TableReceipt| claimed.iter().any(|counts| counts.table == table.table);
+    let differs = |table: &&TableReceipt| {
+        let upserts = table.claimed_inserts + table.claimed_updates;
+        table.committed_upserts >= 0
+            && (upserts != table.committed_upserts || table.claimed_deletes != table.committed_deletes)
+    };
+    let is_kept = |table: &&TableReceipt| !call.bus.is_ignored(&table.table);
+    let tables = receipt.tables.iter().filter(is_claimed).filter(differs).filter(is_kept);
+    let tables: Vec<TableReceipt> = tables.cloned().collect();
+    if tables.is_empty() {
+        return None;
+    }
+    metrics::alarm(call.bus.name(), Alarm::Counts);
+    tracing::error!(tenant = %call.tenant(), tables = tables.len(), "the source counted other rows than were committed");
+    let message = "the source says that it sent other numbers of rows than were committed".to_owned();
+    Some(event::now(call.bus, call.tenant(), &call.cycle(), Kind::Alarm, message, tables))
 }
 
 fn table_receipt(

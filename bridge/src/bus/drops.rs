@@ -10,6 +10,7 @@ use super::error::BusError;
 use super::event;
 use super::order::Withheld;
 use super::position::TableState;
+use crate::metrics;
 
 /// So many missing tables are believed at once, or one in twenty where that is more.
 const BELIEVED: usize = 3;
@@ -62,6 +63,7 @@ fn is_confirmed(withheld: Option<&Withheld>, gone: &BTreeSet<String>) -> bool {
 /// Tells an operator that tables are missing and still there.
 pub(super) fn alarm(call: &Call<'_>, withheld: &Withheld) -> CycleEvent {
     let missing = withheld.tables.len();
+    metrics::alarm(call.bus.name(), metrics::Alarm::TablesMissing);
     tracing::error!(tenant = %call.tenant(), missing, "many tables are missing at once; they are kept for now");
     let message =
         format!("{missing} tables are missing at once; they are dropped if the next cycle lacks them too");

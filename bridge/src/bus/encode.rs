@@ -9,7 +9,7 @@ use crate::batch::{ColumnType, TableColumns, Value};
 
 /// How the rows of one batch become keys and values.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub struct Plan {
     key_schema_id: u32,
     /// `None` while only deletes came, which need no value schema.
     value_schema_id: Option<u32>,
@@ -27,18 +27,18 @@ struct Field {
 
 /// A value that does not fit its field: a fault of the decoder, or NULL in a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub struct Misfit {
     /// Index of the column in the batch.
-    pub(super) column: usize,
+    pub column: usize,
     /// The rule in words.
-    pub(super) rule: &'static str,
+    pub rule: &'static str,
 }
 
 impl Plan {
     /// Compiles a plan for batches with `table`'s columns. `None` when a key column is missing or the key schema is
     /// not registered.
     #[must_use]
-    pub(super) fn compile(schema: &TableSchema, table: &TableColumns) -> Option<Self> {
+    pub fn compile(schema: &TableSchema, table: &TableColumns) -> Option<Self> {
         let index_of = |name: &str| table.columns.iter().position(|column| column.name == name);
         Some(Self {
             key_schema_id: schema.key_schema_id?,
@@ -59,7 +59,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Misfit`] when a key column is NULL.
-    pub(super) fn key(&self, row: &[Value<'_>], buffer: &mut Vec<u8>) -> Result<(), Misfit> {
+    pub fn key(&self, row: &[Value<'_>], buffer: &mut Vec<u8>) -> Result<(), Misfit> {
         buffer.clear();
         wire::begin(buffer, self.key_schema_id);
         for &column in &self.key {
@@ -75,7 +75,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Misfit`] when a key column is NULL or the value schema is not registered.
-    pub(super) fn value(&self, row: &[Value<'_>], buffer: &mut Vec<u8>) -> Result<(), Misfit> {
+    pub fn value(&self, row: &[Value<'_>], buffer: &mut Vec<u8>) -> Result<(), Misfit> {
         buffer.clear();
         let unregistered = Misfit { column: 0, rule: "no value schema is registered" };
         wire::begin(buffer, self.value_schema_id.ok_or(unregistered)?);

@@ -5,22 +5,20 @@
 
 use std::collections::BTreeMap;
 
-use mirrorbus_librdkafka::ConsumedRecord;
-
 use super::error::BusError;
 use super::order::Opened;
-use super::position::Position;
+use super::position::{Position, TableState};
 
 const OPENED: &str = "opened";
 const TABLE: &str = "table/";
 
 /// A tenant's opening and positions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Memory {
+pub struct Memory {
     /// The newest opening call.
-    pub(super) opened: Option<Opened>,
+    pub opened: Option<Opened>,
     /// By table.
-    pub(super) tables: BTreeMap<String, Position>,
+    pub tables: BTreeMap<String, Position>,
 }
 
 /// What a call changes in the memory, committed with its rows.
@@ -37,7 +35,7 @@ impl Memory {
     ///
     /// # Errors
     /// [`BusError::Kafka`] when key or value are not what this bridge, or an older one, writes.
-    pub(super) fn take(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), BusError> {
+    pub fn take(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<(), BusError> {
         let unreadable = |reason: String| BusError::kafka("read positions", reason);
         let key = key.and_then(|key| std::str::from_utf8(key).ok());
         let Some(key) = key else { return Err(unreadable("a key is not text".to_owned())) };
@@ -55,16 +53,19 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) fn take_record(&mut self, record: &ConsumedRecord) -> Result<(), BusError> {
-        self.take(record.key(), record.payload())
-    }
-
     /// Keeps what a call committed.
     pub(super) fn keep(&mut self, changes: Changes) {
         if let Some(opened) = changes.opened {
             self.opened = Some(opened);
         }
         self.tables.extend(changes.tables);
+    }
+
+    /// A known table whose name differs from this one only in case: the two could not be told apart everywhere.
+    pub(super) fn look_alike(&self, table: &str) -> Option<&str> {
+        let others = self.tables.iter().filter(|(known, _)| *known != table);
+        let mut alike = others.filter(|(known, _)| known.eq_ignore_ascii_case(table));
+        alike.find(|(_, position)| position.state != TableState::Dropped).map(|(known, _)| known.as_str())
     }
 
     /// The number of the current opening; `None` where the tenant has none.
@@ -139,6 +140,8 @@ mod tests {
             cycle: String::new(),
             event_schema: None,
             knows_topics: true,
+            manifests_compared: 0,
+            is_paused: false,
             withheld: None,
         });
         let mut memory = Memory { opened, ..Memory::default() };

@@ -9,14 +9,20 @@
 
 mod authenticate;
 mod call;
+mod cluster;
 mod completed;
 mod drops;
-mod encode;
+#[cfg(test)]
+mod effects;
+pub mod encode;
 mod error;
 mod event;
-mod memory;
+pub mod log;
+mod manifest;
+pub mod memory;
 pub mod offsets;
 pub mod order;
+mod pair;
 pub mod position;
 mod producer;
 mod read;
@@ -24,58 +30,64 @@ pub mod registry;
 mod row_data;
 mod rows;
 pub mod schema;
+mod schema_ids;
 mod session;
 pub mod settings;
 mod sweep;
+mod sweeper;
 mod table_schema;
-mod topics;
+pub mod topics;
+mod transaction;
 mod wipe;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mirrorbus_schemas::topic::{Table, Tenant};
-use rdkafka::admin::AdminClient;
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::ClientConfig;
 use tokio::runtime::Handle;
 
 pub use self::authenticate::Authenticated;
 pub use self::call::Caller;
+use self::cluster::Cluster;
 pub use self::error::BusError;
-use self::offsets::{Cluster, Questions};
-use self::registry::{Registry, RegistrySettings};
+use self::log::{Log, Questions};
+use self::registry::{Registry, RegistrySettings, Schemas};
 use self::session::Session;
 use self::settings::BusSettings;
+use self::sweeper::Sweeper;
 use crate::batch::shown;
 use crate::clock::Clock;
-
-/// How long the cluster may take to say that it is there.
-const READY_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one question to the cluster may take.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One application's way to Kafka, for all its tenants.
 pub struct Bus {
     settings: BusSettings,
-    producer_config: ClientConfig,
-    reader_config: ClientConfig,
-    cluster: Cluster,
+    log: Arc<dyn Log>,
     questions: Arc<dyn Questions>,
-    registry: Registry,
+    registry: Arc<dyn Schemas>,
     clock: Arc<dyn Clock>,
-    runtime: Handle,
     tenants: Mutex<HashMap<Tenant, Arc<Slot>>>,
+    sweeper: Sweeper,
 }
 
 /// One tenant: a call at a time.
 #[derive(Default)]
 struct Slot {
     session: Mutex<Option<Session>>,
+    /// Calls that wait for their turn.
+    waiting: AtomicUsize,
 }
 
 impl Slot {
+    /// As [`Slot::lock`]; sweeps stand back meanwhile.
+    fn lock_for_a_call(&self) -> MutexGuard<'_, Option<Session>> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let held = self.lock();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        held
+    }
+
     /// A thread that panicked inside a call left a session nobody can trust.
     fn lock(&self) -> MutexGuard<'_, Option<Session>> {
         self.session.lock().unwrap_or_else(|poisoned| {
@@ -98,22 +110,29 @@ impl Bus {
         clock: Arc<dyn Clock>,
         runtime: Handle,
     ) -> Result<Self, BusError> {
-        let admin: AdminClient<DefaultClientContext> = settings
-            .admin()
-            .create()
-            .map_err(|error| BusError::kafka("create admin client", error.to_string()))?;
-        let cluster = Cluster { admin: Arc::new(admin), timeout: QUESTION_TIMEOUT };
-        Ok(Self {
-            producer_config: settings.producer(),
-            reader_config: settings.reader(),
-            questions: Arc::new(cluster.clone()),
-            cluster,
-            registry: Registry::new(registry, runtime.clone())?,
-            clock,
-            runtime,
+        let cluster = Cluster::new(settings.clone(), runtime.clone())?;
+        let registry = Arc::new(Registry::new(registry, runtime)?);
+        Ok(Self::on(settings, cluster.clone(), cluster, registry, clock))
+    }
+
+    /// A bus on whatever answers in the cluster's and the registry's place.
+    #[must_use]
+    pub fn on(
+        settings: BusSettings,
+        log: Arc<dyn Log>,
+        questions: Arc<dyn Questions>,
+        registry: Arc<dyn Schemas>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
             settings,
+            log,
+            questions,
+            registry,
+            clock,
             tenants: Mutex::default(),
-        })
+            sweeper: Sweeper::default(),
+        }
     }
 
     /// Puts something between the bus and its questions to the cluster.
@@ -121,6 +140,16 @@ impl Bus {
     pub fn with_questions(mut self, wrap: impl FnOnce(Arc<dyn Questions>) -> Arc<dyn Questions>) -> Self {
         self.questions = wrap(self.questions);
         self
+    }
+
+    /// Where the tenant's positions end, for a call whose body is still being read. Fencing makes a call fail whose tenant
+    /// another bridge has taken over; this tells before, so that it need not. `None` where nothing is open, or nobody
+    /// answers. Blocks.
+    #[must_use]
+    pub fn positions_end(&self, tenant: &Tenant) -> Option<i64> {
+        let slot = self.tenants().get(tenant).cloned()?;
+        let is_closed = slot.session.try_lock().is_ok_and(|session| session.is_none());
+        if is_closed { None } else { session::positions_end(self, tenant).ok() }
     }
 
     /// Closes the producers of tenants that were not called for `idle`.
@@ -135,8 +164,14 @@ impl Bus {
         }
     }
 
-    /// Closes all producers; calls under way are waited for.
+    /// Sweeps are not gone on with: whoever opens the tenant next does.
+    pub fn stop_sweeps(&self) {
+        self.sweeper.stop();
+    }
+
+    /// Closes all producers; calls and chunks of sweeps under way are waited for.
     pub fn close(&self) {
+        self.sweeper.stop();
         let slots: Vec<_> = self.tenants().values().cloned().collect();
         for slot in slots {
             *slot.lock() = None;
@@ -163,13 +198,44 @@ impl Bus {
         &self.settings.ignore_tables
     }
 
+    /// What metrics and health call the application: its topics' prefix.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.settings.prefix.as_str()
+    }
+
+    /// The cluster as it is configured.
+    #[must_use]
+    pub fn cluster_address(&self) -> &str {
+        &self.settings.bootstrap_servers
+    }
+
+    /// The registry as it is configured.
+    #[must_use]
+    pub fn registry_address(&self) -> &str {
+        self.registry.address()
+    }
+
+    /// Tenants that called since the start.
+    #[must_use]
+    pub fn tenant_count(&self) -> usize {
+        self.tenants().len()
+    }
+
+    /// Asks the registry for something that costs it nothing. Blocks; not for async threads.
+    ///
+    /// # Errors
+    /// [`BusError::Registry`] when it does not answer as a registry does.
+    pub fn check_registry(&self) -> Result<(), BusError> {
+        self.registry.check()
+    }
+
     /// Asks the cluster for its brokers. Blocks; not for async threads.
     ///
     /// # Errors
     /// [`BusError::Kafka`] when it does not answer within two seconds.
     pub fn check_cluster(&self) -> Result<(), BusError> {
-        let asked = self.cluster.admin.inner().fetch_metadata(Some(""), READY_TIMEOUT);
-        asked.map(drop).map_err(|error| BusError::kafka("ask for brokers", error.to_string()))
+        self.questions.check()
     }
 
     fn is_ignored(&self, table: &str) -> bool {

@@ -1,17 +1,12 @@
 //! What the cluster says of topics: ids, partitions, first and end offsets. Asked for many topics at once.
-//!
-//! Behind a trait, so that a test can break the connection between two questions.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use mirrorbus_librdkafka as librdkafka;
 pub use mirrorbus_librdkafka::{Isolation, Spec, TopicDescription};
-use rdkafka::admin::AdminClient;
-use rdkafka::client::DefaultClientContext;
 
 use super::error::BusError;
+use super::log::Questions;
 
 /// Between two looks at a topic that contradicts its record: long enough for a leader that just started to catch up.
 pub(super) const MOMENT: Duration = Duration::from_millis(250);
@@ -28,50 +23,6 @@ pub struct FoundTopic {
     pub id: String,
     /// `(first, end)` per partition; `end` counts records of open and aborted transactions too.
     pub spans: Vec<(i64, i64)>,
-}
-
-/// The two questions. Unreachable, slow or undecided is an error; only a topic that the cluster says it does not
-/// know is absent from the answer.
-pub trait Questions: Send + Sync {
-    /// Ids and partitions of the topics that exist.
-    ///
-    /// # Errors
-    /// [`BusError::Kafka`] when the cluster did not answer for each of them.
-    fn describe(&self, topics: &[String]) -> Result<HashMap<String, TopicDescription>, BusError>;
-
-    /// One offset per partition.
-    ///
-    /// # Errors
-    /// [`BusError::Kafka`] when the cluster did not answer for each of them.
-    fn offsets(
-        &self,
-        partitions: &[(String, i32)],
-        spec: Spec,
-        isolation: Isolation,
-    ) -> Result<HashMap<(String, i32), i64>, BusError>;
-}
-
-/// The questions, put to a real cluster.
-#[derive(Clone)]
-pub struct Cluster {
-    pub(super) admin: Arc<AdminClient<DefaultClientContext>>,
-    pub(super) timeout: Duration,
-}
-
-impl Questions for Cluster {
-    fn describe(&self, topics: &[String]) -> Result<HashMap<String, TopicDescription>, BusError> {
-        librdkafka::drain(&self.admin);
-        Ok(librdkafka::describe_topics(self.admin.inner(), topics, self.timeout)?)
-    }
-
-    fn offsets(
-        &self,
-        partitions: &[(String, i32)],
-        spec: Spec,
-        isolation: Isolation,
-    ) -> Result<HashMap<(String, i32), i64>, BusError> {
-        Ok(librdkafka::list_offsets(self.admin.inner(), partitions, spec, isolation, self.timeout)?)
-    }
 }
 
 /// Id and spans of every topic of `names` that exists: one DescribeTopics, two ListOffsets.

@@ -38,6 +38,12 @@ pub struct Opened {
     /// a loss of positions they would be ghosts.
     #[serde(default)]
     pub knows_topics: bool,
+    /// Whether the vendor was last asked not to replicate.
+    #[serde(default)]
+    pub is_paused: bool,
+    /// Number of the opening up to which manifests were compared with the topics.
+    #[serde(default)]
+    pub manifests_compared: i64,
     /// Tables that the newest TableSchema did not name and that were too many to be dropped at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<Withheld>,
@@ -148,6 +154,8 @@ pub fn open(before: Option<&Opened>, mark: &CallMark, by: Opener, token_time: i6
         cycle,
         event_schema: before.and_then(|before| before.event_schema.clone()),
         knows_topics: before.is_some_and(|before| before.knows_topics),
+        manifests_compared: before.map_or(0, |before| before.manifests_compared),
+        is_paused: before.is_some_and(|before| before.is_paused),
         withheld: before.and_then(|before| before.withheld.clone()),
     }
 }

@@ -97,6 +97,8 @@ pub enum Sweep {
 pub struct Manifest {
     /// Digest of the call.
     pub call: String,
+    /// Number of the opening in which it came; 0 without one.
+    pub opening: i64,
     /// Rows and hash per partition.
     pub partitions: Vec<PartitionManifest>,
 }
@@ -106,6 +108,10 @@ pub struct Manifest {
 pub struct PartitionManifest {
     /// Partition number.
     pub partition: i32,
+    /// Offset of the first record. Up to the last nothing else lies there but ends of transactions.
+    pub first: i64,
+    /// Offset of the last record.
+    pub last: i64,
     /// Records written.
     pub rows: u64,
     /// Wrapping sum of the records' XXH3 hashes (key bytes, then value bytes), 16 hex digits.
@@ -140,6 +146,13 @@ impl Position {
             last_call: Some(order::called(before.and_then(|before| before.last_call.as_ref()), mark)),
             manifest: None,
         }
+    }
+
+    /// The same, but what earlier populations left is tombstoned before this one is complete.
+    #[must_use]
+    pub fn swept_at_once(self) -> Self {
+        let sweep = if self.sweep == Sweep::Due { Sweep::Running } else { self.sweep };
+        Self { sweep, ..self }
     }
 
     /// A table of which nothing is known and that has no topic.

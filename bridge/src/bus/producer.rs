@@ -4,7 +4,6 @@
 //! open. One thread of its own serves delivery reports while it lives. A transaction ends in one of three ways:
 //! committed, aborted, or unknown; unknown spoils the producer, and the truth is read from the topics by the next.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -12,30 +11,24 @@ use std::time::{Duration, Instant};
 
 use mirrorbus_librdkafka as librdkafka;
 use rdkafka::ClientContext;
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use xxhash_rust::xxh3::Xxh3;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
 use super::error::BusError;
+use super::log::{Delivered, Outgoing, Producer};
 use crate::clock::Deadline;
+use crate::failpoint;
+use crate::metrics;
 
 /// librdkafka may have repeated EndTxn inside a commit or an abort that took longer; such a producer is not used again.
-const SLOW_END: Duration = Duration::from_secs(1);
+/// It tells of that in no other way where a connection broke, but waits before it: see [`super::settings::RETRY_BACKOFF_MS`].
+pub(super) const SLOW_END: Duration = Duration::from_millis(300);
 /// How often the polling thread looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
 /// An abort that takes longer spoils the producer; the next one's opening finishes it.
 const ABORT: Duration = Duration::from_secs(5);
-
-/// What the delivery reports said of one topic's partition within a transaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Delivered {
-    pub(super) first: i64,
-    pub(super) last: i64,
-    pub(super) rows: u64,
-    pub(super) hash: u64,
-}
 
 /// What a record is sent with and its delivery report brings back: the transaction's number within the producer, and
 /// the slot. Reports of an aborted transaction may still come when the next one is open.
@@ -54,7 +47,8 @@ struct Reports {
     transaction: u32,
     confirmed: u64,
     failure: Option<String>,
-    partitions: HashMap<(usize, i32), Delivered>,
+    /// By slot and partition, in the order in which they came first. Few, and one row's is mostly the row's before.
+    partitions: Vec<((usize, i32), Delivered)>,
 }
 
 #[derive(Default)]
@@ -75,39 +69,35 @@ impl ClientContext for Context {
         self.disturbed.store(true, Ordering::Relaxed);
         tracing::debug!(%error, reason, "transactional producer disturbed");
     }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        librdkafka::log(level as i32, facility, text);
+    }
 }
 
 impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
-        let mut reports = self.reports();
-        if tag >> SLOT_BITS != reports.transaction as usize {
+    /// Only reports of what is thrown away when the producer is dropped come this way.
+    fn delivery(&self, _: &DeliveryResult<'_>, _: usize) {}
+}
+
+impl Reports {
+    fn take(&mut self, delivery: &librdkafka::Delivery<'_>) {
+        if delivery.tag() >> SLOT_BITS != self.transaction as usize {
             return;
         }
-        let slot = tag & MAX_SLOT;
-        match result {
-            Ok(message) => {
-                let mut hash = Xxh3::new();
-                hash.update(message.key().unwrap_or_default());
-                hash.update(message.payload().unwrap_or_default());
-                let hash = hash.digest();
-                reports.confirmed += 1;
-                let offset = message.offset();
-                reports
-                    .partitions
-                    .entry((slot, message.partition()))
-                    .and_modify(|delivered| {
-                        delivered.first = delivered.first.min(offset);
-                        delivered.last = delivered.last.max(offset);
-                        delivered.rows += 1;
-                        delivered.hash = delivered.hash.wrapping_add(hash);
-                    })
-                    .or_insert(Delivered { first: offset, last: offset, rows: 1, hash });
-            }
-            Err((error, _)) => {
-                reports.failure.get_or_insert_with(|| error.to_string());
-            }
+        if let Some(failure) = delivery.failure() {
+            self.failure.get_or_insert(failure);
+            return;
+        }
+        let (key, value) = (delivery.key().unwrap_or_default(), delivery.payload().unwrap_or_default());
+        let one = Delivered::one(delivery.offset(), key, value);
+        self.confirmed += 1;
+        let place = (delivery.tag() & MAX_SLOT, delivery.partition());
+        match self.partitions.iter_mut().rev().find(|(known, _)| *known == place) {
+            Some((_, sum)) => *sum = sum.and(one),
+            None => self.partitions.push((place, one)),
         }
     }
 }
@@ -117,7 +107,13 @@ pub(super) struct TransactionalProducer {
     producer: Arc<BaseProducer<Context>>,
     stop: Arc<AtomicBool>,
     poller: Option<JoinHandle<()>>,
-    spoiled: AtomicBool,
+    spoiled: bool,
+    /// Number of the open transaction, and how many records it was given.
+    transaction: u32,
+    sent: u64,
+    /// Something of the open transaction failed at Kafka.
+    failed: bool,
+    _counted: metrics::Open,
 }
 
 impl TransactionalProducer {
@@ -136,22 +132,24 @@ impl TransactionalProducer {
                 let (producer, stop) = (Arc::clone(&producer), Arc::clone(&stop));
                 move || {
                     while !stop.load(Ordering::Relaxed) {
-                        producer.poll(POLL);
+                        librdkafka::serve(producer.client(), POLL, |deliveries| {
+                            let mut reports = producer.context().reports();
+                            deliveries.for_each(|delivery| reports.take(&delivery));
+                        });
                     }
                 }
             })
             .map_err(|error| BusError::kafka("start poll thread", error.to_string()))?;
-        let opened = Self { producer, stop, poller: Some(poller), spoiled: AtomicBool::new(false) };
+        let (poller, _counted) = (Some(poller), metrics::producer());
+        let opened =
+            Self { producer, stop, poller, spoiled: false, transaction: 0, sent: 0, failed: false, _counted };
+        failpoint::reach(failpoint::BEFORE_FENCE);
         opened
             .producer
             .init_transactions(deadline.left())
             .map_err(|error| BusError::kafka("init transactions", error.to_string()))?;
+        failpoint::reach(failpoint::FENCED);
         Ok(opened)
-    }
-
-    /// Whether another transaction may be begun with it.
-    pub(super) fn is_usable(&self) -> bool {
-        !self.spoiled.load(Ordering::Relaxed)
     }
 
     /// Whether librdkafka may have repeated an EndTxn that began then: the copy could end a later transaction.
@@ -159,30 +157,18 @@ impl TransactionalProducer {
         began.elapsed() > SLOW_END || self.producer.context().disturbed.load(Ordering::Relaxed)
     }
 
-    fn spoil(&self) {
-        self.spoiled.store(true, Ordering::Relaxed);
-    }
-
-    /// Begins a transaction; dropped without a commit it is aborted.
-    pub(super) fn begin(&self, deadline: Deadline) -> Result<Transaction<'_>, BusError> {
-        if !self.is_usable() {
-            return Err(BusError::kafka("begin transaction", "the producer is spent"));
+    /// Waits for the reports of everything sent: sends accepted = deliveries confirmed, or an error.
+    fn await_reports(&self, deadline: &Deadline) -> Result<(), BusError> {
+        librdkafka::flush(self.producer.client(), deadline.left())?;
+        let reports = self.producer.context().reports();
+        if let Some(failure) = &reports.failure {
+            return Err(BusError::kafka("deliver", failure.clone()));
         }
-        if deadline.is_over() {
-            return Err(BusError::Deadline { before: "begin" });
+        if reports.confirmed != self.sent {
+            let (confirmed, sent) = (reports.confirmed, self.sent);
+            return Err(BusError::kafka("deliver", format!("{confirmed} of {sent} records confirmed")));
         }
-        let transaction = {
-            let mut reports = self.producer.context().reports();
-            let transaction = reports.transaction.wrapping_add(1);
-            *reports = Reports { transaction, ..Reports::default() };
-            transaction
-        };
-        self.producer.context().disturbed.store(false, Ordering::Relaxed);
-        self.producer.begin_transaction().map_err(|error| {
-            self.spoil();
-            BusError::kafka("begin transaction", error.to_string())
-        })?;
-        Ok(Transaction { producer: self, number: transaction, sent: 0, open: true, deadline })
+        Ok(())
     }
 }
 
@@ -205,109 +191,84 @@ impl Drop for TransactionalProducer {
     }
 }
 
-/// One open transaction.
-pub(super) struct Transaction<'p> {
-    producer: &'p TransactionalProducer,
-    number: u32,
-    sent: u64,
-    open: bool,
-    deadline: Deadline,
-}
+impl Producer for TransactionalProducer {
+    fn is_usable(&self) -> bool {
+        !self.spoiled || failpoint::is_on(failpoint::KEEP_SPOILED)
+    }
 
-impl Transaction<'_> {
-    /// Hands a record to librdkafka. `value` of `None` is a tombstone. Waits while its queue is full.
-    pub(super) fn send(
-        &mut self,
-        topic: &str,
-        slot: usize,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: OwnedHeaders,
-    ) -> Result<(), BusError> {
-        let mut record = BaseRecord::with_opaque_to(topic, tag(self.number, slot)).headers(headers);
-        record.key = key;
-        record.payload = value;
+    fn begin(&mut self) -> Result<(), BusError> {
+        let context = self.producer.context();
+        self.transaction = self.transaction.wrapping_add(1);
+        self.sent = 0;
+        self.failed = false;
+        *context.reports() = Reports { transaction: self.transaction, ..Reports::default() };
+        context.disturbed.store(false, Ordering::Relaxed);
+        if let Err(error) = self.producer.begin_transaction() {
+            self.spoiled = true;
+            return Err(BusError::kafka("begin transaction", error.to_string()));
+        }
+        failpoint::reach(failpoint::TRANSACTION_BEGUN);
+        Ok(())
+    }
+
+    fn send(&mut self, outgoing: Outgoing<'_>, deadline: &Deadline) -> Result<(), BusError> {
+        let tag = tag(self.transaction, outgoing.slot);
+        let mut record = BaseRecord::with_opaque_to(outgoing.topic, tag).headers(outgoing.headers);
+        record.key = outgoing.key;
+        record.payload = outgoing.value;
         loop {
-            match self.producer.producer.send(record) {
+            match self.producer.send(record) {
                 Ok(()) => {
                     self.sent += 1;
+                    failpoint::reach(failpoint::ROW_SENT);
                     return Ok(());
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                     record = again;
-                    self.confirm()?;
+                    self.confirm(deadline)?;
                 }
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
                     return Err(BusError::TooLarge);
                 }
-                Err((error, _)) => return Err(BusError::kafka("send", error.to_string())),
+                Err((error, _)) => {
+                    self.failed = true;
+                    return Err(BusError::kafka("send", error.to_string()));
+                }
             }
         }
     }
 
-    /// Waits until every record sent so far is confirmed: sends accepted = deliveries confirmed, or an error.
-    pub(super) fn confirm(&self) -> Result<(), BusError> {
-        librdkafka::flush(self.producer.producer.client(), self.deadline.left())?;
-        let reports = self.producer.producer.context().reports();
-        if let Some(failure) = &reports.failure {
-            return Err(BusError::kafka("deliver", failure.clone()));
-        }
-        if reports.confirmed != self.sent {
-            let (confirmed, sent) = (reports.confirmed, self.sent);
-            return Err(BusError::kafka("deliver", format!("{confirmed} of {sent} records confirmed")));
-        }
-        Ok(())
+    fn confirm(&mut self, deadline: &Deadline) -> Result<(), BusError> {
+        let confirmed = self.await_reports(deadline);
+        self.failed |= confirmed.is_err();
+        confirmed
     }
 
-    /// What was delivered so far for `slot`, by partition.
-    pub(super) fn delivered(&self, slot: usize) -> Vec<(i32, Delivered)> {
-        let reports = self.producer.producer.context().reports();
-        let mut delivered: Vec<_> = reports
-            .partitions
-            .iter()
-            .filter(|((of, _), _)| *of == slot)
-            .map(|((_, partition), delivered)| (*partition, *delivered))
-            .collect();
+    fn delivered(&self, slot: usize) -> Vec<(i32, Delivered)> {
+        let reports = self.producer.context().reports();
+        let of_slot = reports.partitions.iter().filter(|((of, _), _)| *of == slot);
+        let mut delivered: Vec<_> =
+            of_slot.map(|((_, partition), delivered)| (*partition, *delivered)).collect();
         delivered.sort_unstable_by_key(|(partition, _)| *partition);
         delivered
     }
 
-    /// Commits. After this was begun there is no abort: an error leaves the outcome unknown, even where librdkafka asks
-    /// for one, because it does so too when its EndTxn may have succeeded.
-    pub(super) fn commit(mut self) -> Result<(), BusError> {
-        self.confirm()?;
-        if self.deadline.is_over() {
-            return Err(BusError::Deadline { before: "commit" });
-        }
+    /// librdkafka asks for an abort also when its EndTxn may have succeeded: every error is an unknown outcome.
+    fn commit(&mut self, deadline: &Deadline) -> Result<(), BusError> {
         let began = Instant::now();
-        self.open = false;
-        match librdkafka::commit(self.producer.producer.client(), self.deadline.left()) {
-            Ok(()) => {
-                if self.producer.may_have_repeated(began) {
-                    self.producer.spoil();
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.producer.spoil();
-                Err(BusError::Unknown { reason: error.reason })
-            }
-        }
+        let committed = librdkafka::commit(self.producer.client(), deadline.left());
+        self.spoiled |= committed.is_err() || self.may_have_repeated(began);
+        committed.map_err(|error| BusError::Unknown { reason: error.reason })
     }
-}
 
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        if !self.open {
-            return;
-        }
-        // Purges what is queued, too. Purging before it would look like a gap in the sequence of records.
+    /// Purges what is queued, too. Purging before it would look like a gap in the sequence of records. After a failure
+    /// librdkafka may initialise the producer anew inside, which fences whoever came after us: it is not used again then.
+    fn abort(&mut self) {
         let began = Instant::now();
-        if let Err(error) = self.producer.producer.abort_transaction(ABORT) {
+        if let Err(error) = self.producer.abort_transaction(ABORT) {
             tracing::warn!(%error, "a transaction could not be aborted; the next opening finishes it");
-            self.producer.spoil();
-        } else if self.producer.may_have_repeated(began) {
-            self.producer.spoil();
+            self.spoiled = true;
         }
+        self.spoiled |= self.failed || self.may_have_repeated(began);
     }
 }

@@ -11,15 +11,16 @@ use super::error::BusError;
 use super::memory::{Changes, Memory};
 use super::order::{self, Verdict};
 use super::position::{Manifest, NO_LSN, PartitionManifest, Position, Span, TableState};
-use super::producer::Transaction;
 use super::registry::Registration;
 use super::rows::{Destination, TableRows, send};
 use super::schema::{Change, StoredColumn, TableSchema};
 use super::session::{Commit, Counts};
 use super::sweep::advance;
-use super::topics::{self, Kind as TopicKind};
+use super::topics::Kind as TopicKind;
+use super::transaction::Transaction;
 use super::{Bus, event};
 use crate::batch::{Batch, Lsn, Operation, TableColumns};
+use crate::metrics;
 
 type Tables<'c, 'a> = BTreeMap<&'c str, TableRows<'c, 'a>>;
 
@@ -31,7 +32,22 @@ impl Bus {
     /// [`BusError::Row`] for what cannot be mirrored, any other when Kafka or the registry failed.
     pub fn row_data(&self, caller: &Caller, batches: &[Batch<'_>]) -> Result<(), BusError> {
         let admit = |memory: &Memory| order::within_cycle(memory.opened.as_ref(), &caller.mark);
-        self.with_session(caller, false, admit, |call| write(call, batches))
+        self.with_session(caller, false, admit, |call| {
+            let written = write(call, batches);
+            if let Err(error) = &written {
+                call.tell_refused(error);
+            }
+            written
+        })
+    }
+
+    /// Tells subscribers of rows that could not even be read. The caller is told by whoever read them.
+    ///
+    /// # Errors
+    /// [`BusError::Refused`] for a call that is not welcome anyway, any other when Kafka failed.
+    pub fn rows_refused(&self, caller: &Caller, rule: &str) -> Result<(), BusError> {
+        let admit = |memory: &Memory| order::within_cycle(memory.opened.as_ref(), &caller.mark);
+        self.with_session(caller, false, admit, |call| call.refused(rule.to_owned()))
     }
 }
 
@@ -51,6 +67,7 @@ fn write(call: &mut Call<'_>, batches: &[Batch<'_>]) -> Result<(), BusError> {
     let (upserts, deletes) = counts
         .values()
         .fold((0, 0), |(upserts, deletes), counts| (upserts + counts.upserts, deletes + counts.deletes));
+    metrics::rows_committed(call.bus.name(), upserts, deletes);
     tracing::info!(tables = tables.len(), upserts, deletes, "committed");
     if let Some(total) = &mut call.session.counts {
         for (table, counts) in counts {
@@ -68,6 +85,7 @@ fn tell_losses(call: &Call<'_>, batches: &[Batch<'_>]) {
     for batch in batches.iter().filter(|batch| batch.cut_values + batch.discarded_rows > 0) {
         let (table, cut_values, discarded_rows) =
             (&batch.table.table, batch.cut_values, batch.discarded_rows);
+        metrics::losses(call.bus.name(), cut_values, discarded_rows);
         tracing::info!(tenant = %call.tenant(), table, cut_values, discarded_rows, "not kept as it came");
     }
 }
@@ -80,8 +98,11 @@ fn group<'c, 'a>(call: &Call<'_>, batches: &'c [Batch<'a>]) -> Result<Tables<'c,
             rows.batches.push(batch);
             continue;
         }
+        if let Some(known) = tables.keys().find(|known| known.eq_ignore_ascii_case(table)) {
+            return Err(BusError::table(table, format!("differs from {known} only in case")));
+        }
         let ignored = call.bus.is_ignored(table);
-        let topic = if ignored { String::new() } else { call.bus.rows_topic(call.tenant(), table)? };
+        let topic = if ignored { String::new() } else { call.topic_of(table)? };
         let known = call.session.memory.tables.get(table).cloned();
         let mut position = known.unwrap_or_else(|| Position::blank(call.bus.clock.now_ms()));
         if ignored {
@@ -169,6 +190,7 @@ fn ask_again(call: &mut Call<'_>, table: &str, rule: String) -> Result<(), BusEr
             format!("table {table}: {rule}; the table will be asked for again"),
             vec![event::receipt(table, &position)],
         );
+        metrics::alarm(call.bus.name(), metrics::Alarm::Contradiction);
         tracing::error!(tenant = %call.tenant(), table, rule, "the table will be asked for again");
         let tables = [(table.to_owned(), position)].into();
         call.commit(Commit { changes: Changes { opened: None, tables }, events: vec![alarm] })?;
@@ -191,7 +213,7 @@ fn create_topics(call: &Call<'_>, tables: &mut Tables<'_, '_>) -> Result<(), Bus
     let is_missing = |topic: &&String| !there.contains_key(*topic);
     let missing: Vec<_> =
         wanted.iter().filter(is_missing).map(|topic| (topic.clone(), TopicKind::Rows)).collect();
-    topics::create(&bus.cluster, &bus.settings, &bus.runtime, &missing)?;
+    bus.log.create(&missing)?;
     let found = bus.await_topics(&wanted)?;
     for (table, rows) in tables.iter_mut() {
         let Some(found) = found.get(&rows.topic).filter(|_| rows.writes()) else { continue };
@@ -302,11 +324,14 @@ fn written(
         .into_iter()
         .map(|(partition, delivered)| PartitionManifest {
             partition,
+            first: delivered.first,
+            last: delivered.last,
             rows: delivered.rows,
             hash: format!("{:016x}", delivered.hash),
         })
         .collect();
-    position.manifest = Some(Manifest { call: caller.mark.digest.clone(), partitions });
+    position.manifest =
+        Some(Manifest { call: caller.mark.digest.clone(), opening: opening.unwrap_or_default(), partitions });
     Ok(position)
 }
 
@@ -323,6 +348,7 @@ fn key_alarm(
     let rule = format!(
         "a load inserted {times} keys more than once; set key_columns if the first column is not the key"
     );
+    metrics::alarm(bus.name(), metrics::Alarm::RepeatedKey);
     tracing::error!(%tenant, table, rule);
     let receipt = event::receipt(table, &rows.position);
     event::now(bus, tenant, cycle, Kind::Alarm, format!("table {table}: {rule}"), vec![receipt])

@@ -9,8 +9,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::encode::{Misfit, Plan, fits};
 use super::error::BusError;
 use super::position::{NO_LSN, Position, TableState};
-use super::producer::Transaction;
 use super::session::Counts;
+use super::transaction::Transaction;
 use crate::batch::{Batch, Lsn, Operation, Value};
 
 /// All batches of one table in a call, and where they go.
@@ -58,7 +58,7 @@ pub(super) fn send(
     let mut inserted = HashSet::new();
     for batch in &rows.batches {
         let plan = plan(destination.table, rows, batch)?;
-        let fixed = fixed_headers(destination, batch.lsn);
+        let headers = Headers::new(destination, batch.lsn);
         for (number, (operation, row)) in (1..).zip(batch.rows()) {
             let fault = |misfit: Misfit| row_fault(batch, number, misfit.column, misfit.rule);
             check_kinds(batch, number, row)?;
@@ -66,7 +66,7 @@ pub(super) fn send(
             if is_loading && operation == Operation::Insert && !inserted.insert(xxh3_128(&key)) {
                 counts.repeated_inserts += 1;
             }
-            let headers = with_operation(fixed.clone(), operation);
+            let headers = headers.of(operation).clone();
             if operation == Operation::Delete {
                 counts.deletes += 1;
                 transaction.send(&rows.topic, slot, Some(&key), None, headers)?;
@@ -112,29 +112,36 @@ fn of_row(error: BusError, batch: &Batch<'_>, row: usize) -> BusError {
     }
 }
 
-fn fixed_headers(destination: &Destination<'_, '_, '_>, lsn: Option<Lsn>) -> OwnedHeaders {
-    let epoch = destination.rows.position.epoch.to_string();
-    let lsn = lsn.map(|lsn| lsn.to_string());
-    let values = [
-        (header::TENANT, Some(destination.tenant)),
-        (header::TABLE, Some(destination.table)),
-        (header::LSN, lsn.as_deref()),
-        (header::CYCLE, Some(destination.cycle)),
-        (header::EPOCH, Some(epoch.as_str())),
-    ];
-    values
-        .into_iter()
-        .filter(|(_, value)| value.is_some())
-        .fold(OwnedHeaders::new_with_capacity(6), |headers, (key, value)| {
-            headers.insert(Header { key, value })
-        })
-}
+/// The headers of a batch's records, made once for each operation.
+struct Headers([OwnedHeaders; 3]);
 
-fn with_operation(headers: OwnedHeaders, operation: Operation) -> OwnedHeaders {
-    let value = match operation {
-        Operation::Insert => "I",
-        Operation::Update => "U",
-        Operation::Delete => "D",
-    };
-    headers.insert(Header { key: header::OP, value: Some(value) })
+impl Headers {
+    fn new(destination: &Destination<'_, '_, '_>, lsn: Option<Lsn>) -> Self {
+        let epoch = destination.rows.position.epoch.to_string();
+        let lsn = lsn.map(|lsn| lsn.to_string());
+        let with = |operation| {
+            let values = [
+                (header::TENANT, Some(destination.tenant)),
+                (header::TABLE, Some(destination.table)),
+                (header::LSN, lsn.as_deref()),
+                (header::CYCLE, Some(destination.cycle)),
+                (header::EPOCH, Some(epoch.as_str())),
+                (header::OP, Some(operation)),
+            ];
+            let present = values.into_iter().filter(|(_, value)| value.is_some());
+            present.fold(OwnedHeaders::new_with_capacity(6), |headers, (key, value)| {
+                headers.insert(Header { key, value })
+            })
+        };
+        Self(["I", "U", "D"].map(with))
+    }
+
+    fn of(&self, operation: Operation) -> &OwnedHeaders {
+        let [insert, update, delete] = &self.0;
+        match operation {
+            Operation::Insert => insert,
+            Operation::Update => update,
+            Operation::Delete => delete,
+        }
+    }
 }

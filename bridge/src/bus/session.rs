@@ -12,13 +12,17 @@ use mirrorbus_schemas::topic::Tenant;
 use rdkafka::message::{Header, OwnedHeaders};
 
 use super::error::BusError;
+use super::log::{Next, Part};
 use super::memory::{Changes, Memory};
 use super::offsets::{self, Isolation, Spec};
-use super::producer::{MAX_SLOT, Transaction, TransactionalProducer};
-use super::read::{self, Next, Part};
-use super::topics::{self, Kind};
-use super::{Bus, event};
+use super::pair::Pair;
+use super::sweep::Sweeping;
+use super::topics::Kind;
+use super::transaction::{MAX_SLOT, Transaction};
+use super::{Bus, cluster, event};
 use crate::clock::Deadline;
+use crate::failpoint;
+use crate::metrics;
 
 /// Slot numbers of the records that are not rows.
 const POSITIONS: usize = MAX_SLOT;
@@ -31,20 +35,17 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// An open producer and everything known of its tenant.
 pub(super) struct Session {
-    producer: TransactionalProducer,
+    producers: Pair,
     pub(super) memory: Memory,
-    /// Where this process left the positions topic.
-    left: Left,
+    /// Where the positions topic ends once everything that this process committed is finished: markers follow later.
+    settled_end: i64,
     /// Rows committed since the cycle's TableSchema, if this session handled it.
     pub(super) counts: Option<BTreeMap<String, Counts>>,
     pub(super) used: Instant,
-}
-
-/// End of the positions topic after the last commit. The transaction's marker may still be on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Left {
-    end: i64,
-    marker_follows: bool,
+    /// The sweep that this process is at.
+    pub(super) sweeping: Option<Sweeping>,
+    /// The cycle is over: nothing but a sweep keeps the session open.
+    pub(super) completed: bool,
 }
 
 /// Rows committed of one table.
@@ -78,26 +79,43 @@ impl Session {
         let before = end(bus, &topic, Isolation::ReadCommitted)?;
         read_positions(bus, &topic, 0, before, deadline, &mut memory)?;
         admit(&memory)?;
-        let id = format!("{}.{tenant}", bus.settings.prefix);
-        let producer = TransactionalProducer::open(&bus.producer_config, &id, deadline)?;
+        let producers = Pair::open(&*bus.log, &bus.settings.prefix, tenant, deadline)?;
         let after = stable_end(bus, &topic)?;
         read_positions(bus, &topic, before, after, deadline, &mut memory)?;
+        failpoint::reach(failpoint::POSITIONS_READ);
         tracing::debug!(%tenant, positions = memory.tables.len(), "session opened");
-        let left = Left { end: after, marker_follows: false };
-        Ok(Self { producer, memory, left, counts: None, used: Instant::now() })
+        let used = Instant::now();
+        Ok(Self {
+            producers,
+            memory,
+            settled_end: after,
+            counts: None,
+            used,
+            sweeping: None,
+            completed: false,
+        })
     }
 
     /// Whether nobody else has written positions since this session last did, and its producer still serves.
-    pub(super) fn is_current(&self, bus: &Bus, tenant: &Tenant) -> Result<bool, BusError> {
-        if !self.producer.is_usable() {
+    pub(super) fn is_current(
+        &self,
+        bus: &Bus,
+        tenant: &Tenant,
+        asked: Option<i64>,
+    ) -> Result<bool, BusError> {
+        if !self.producers.is_usable() {
             return Ok(false);
         }
-        let end = end(bus, &bus.settings.prefix.positions(tenant), Isolation::ReadUncommitted)?;
-        Ok(end == self.left.end || (self.left.marker_follows && end == self.left.end + 1))
+        // Another bridge finishes all of ours before it writes.
+        let end = match asked {
+            Some(end) => end,
+            None => positions_end(bus, tenant)?,
+        };
+        Ok(end <= self.settled_end)
     }
 
     pub(super) fn is_usable(&self) -> bool {
-        self.producer.is_usable()
+        self.producers.is_usable()
     }
 
     /// One transaction: the rows that `write` sends, then positions and events, then the commit. `write` must
@@ -110,19 +128,26 @@ impl Session {
         deadline: Deadline,
         write: impl FnOnce(&mut Transaction<'_>, &Memory) -> Result<Commit, BusError>,
     ) -> Result<(), BusError> {
-        let mut transaction = self.producer.begin(deadline)?;
+        let mut transaction = self.producers.begin(deadline)?;
         let commit = write(&mut transaction, &self.memory)?;
+        failpoint::reach(failpoint::ROWS_CONFIRMED);
         let topic = bus.settings.prefix.positions(tenant);
         for (key, value) in commit.changes.records()? {
             let headers = tenant_header(tenant);
             transaction.send(&topic, POSITIONS, Some(key.as_bytes()), Some(&value), headers)?;
         }
-        self.send_events(bus, tenant, &mut transaction, &commit)?;
+        send_events(bus, tenant, &mut transaction, &self.memory, &commit)?;
         transaction.confirm()?;
-        let positions = transaction.delivered(POSITIONS);
+        let (positions, bytes) = (transaction.delivered(POSITIONS), transaction.bytes());
+        failpoint::reach(failpoint::POSITIONS_CONFIRMED);
         transaction.commit()?;
+        metrics::bytes_committed(bus.name(), bytes);
+        failpoint::reach(failpoint::COMMITTED);
+        self.producers.committed();
         if let Some((_, delivered)) = positions.first() {
-            self.left = Left { end: delivered.last + 1, marker_follows: true };
+            let records = i64::try_from(delivered.rows).unwrap_or(i64::MAX);
+            // The records, and the marker that ends the transaction.
+            self.settled_end = self.settled_end.saturating_add(records).saturating_add(1);
         }
         self.memory.keep(commit.changes);
         self.used = Instant::now();
@@ -144,30 +169,30 @@ impl Session {
         }
         self.commit(bus, tenant, deadline, |_, _| Ok(commit))
     }
+}
 
-    fn send_events(
-        &self,
-        bus: &Bus,
-        tenant: &Tenant,
-        transaction: &mut Transaction<'_>,
-        commit: &Commit,
-    ) -> Result<(), BusError> {
-        if commit.events.is_empty() {
-            return Ok(());
-        }
-        let known = commit.changes.opened.as_ref().or(self.memory.opened.as_ref());
-        let known = known.and_then(|opened| opened.event_schema.as_ref());
-        let id = match known.filter(|schema| event::is_ours(schema)) {
-            Some(schema) => schema.id,
-            None => event::register(bus, tenant)?.id,
-        };
-        let topic = bus.settings.prefix.cycles(tenant);
-        for event in &commit.events {
-            let value = event::encode(id, event)?;
-            transaction.send(&topic, EVENTS, None, Some(&value), tenant_header(tenant))?;
-        }
-        Ok(())
+fn send_events(
+    bus: &Bus,
+    tenant: &Tenant,
+    transaction: &mut Transaction<'_>,
+    memory: &Memory,
+    commit: &Commit,
+) -> Result<(), BusError> {
+    if commit.events.is_empty() {
+        return Ok(());
     }
+    let known = commit.changes.opened.as_ref().or(memory.opened.as_ref());
+    let known = known.and_then(|opened| opened.event_schema.as_ref());
+    let id = match known.filter(|schema| event::is_ours(schema)) {
+        Some(schema) => schema.id,
+        None => event::register(bus, tenant)?.id,
+    };
+    let topic = bus.settings.prefix.cycles(tenant);
+    for event in &commit.events {
+        let value = event::encode(id, event)?;
+        transaction.send(&topic, EVENTS, None, Some(&value), tenant_header(tenant))?;
+    }
+    Ok(())
 }
 
 fn tenant_header(tenant: &Tenant) -> OwnedHeaders {
@@ -188,7 +213,7 @@ fn ensure_system_topics(bus: &Bus, tenant: &Tenant) -> Result<(), BusError> {
     if missing.is_empty() {
         return Ok(());
     }
-    topics::create(&bus.cluster, &bus.settings, &bus.runtime, &missing)?;
+    bus.log.create(&missing)?;
     bus.await_topics(&missing.into_iter().map(|(name, _)| name).collect::<Vec<_>>())?;
     Ok(())
 }
@@ -206,8 +231,13 @@ fn stable_end(bus: &Bus, topic: &str) -> Result<i64, BusError> {
             return Err(BusError::Hanging { topic: topic.to_owned() });
         }
         // Nothing tells when a marker is written.
-        std::thread::sleep(PAUSE);
+        bus.clock.pause(PAUSE);
     }
+}
+
+/// Where the tenant's positions end, open transactions included.
+pub(super) fn positions_end(bus: &Bus, tenant: &Tenant) -> Result<i64, BusError> {
+    end(bus, &bus.settings.prefix.positions(tenant), Isolation::ReadUncommitted)
 }
 
 fn end(bus: &Bus, topic: &str, isolation: Isolation) -> Result<i64, BusError> {
@@ -226,9 +256,9 @@ fn read_positions(
     deadline: &Deadline,
     memory: &mut Memory,
 ) -> Result<(), BusError> {
-    let part = Part { partition: 0, from, to };
-    read::read(&bus.reader_config, topic, &[part], deadline, |record| {
-        memory.take_record(record)?;
+    let part = Part { topic: topic.to_owned(), partition: 0, from, to };
+    bus.log.read(&[part], deadline, &mut |record| {
+        memory.take(record.key, record.value)?;
         Ok(Next::Go)
     })?;
     Ok(())
@@ -240,7 +270,7 @@ impl Bus {
         &self,
         names: &[String],
     ) -> Result<std::collections::HashMap<String, offsets::FoundTopic>, BusError> {
-        let deadline = Deadline::start(self.cluster.timeout);
+        let deadline = Deadline::start(cluster::QUESTION_TIMEOUT);
         loop {
             let found = offsets::find(&*self.questions, names);
             match found {
@@ -250,7 +280,7 @@ impl Bus {
                 }
                 Err(error) if deadline.is_over() => return Err(error),
                 // A new topic has no leader for some milliseconds; nothing tells when.
-                _ => std::thread::sleep(PAUSE),
+                _ => self.clock.pause(PAUSE),
             }
         }
     }

@@ -1,33 +1,35 @@
 //! Making topics, with every setting that matters named: broker defaults are never relied on.
 
-use std::time::Duration;
-
-use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::runtime::Handle;
 
+use super::cluster::QUESTION_TIMEOUT;
 use super::error::BusError;
-use super::offsets::Cluster;
 use super::settings::BusSettings;
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const HOUR_MS: u64 = 60 * 60 * 1000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 /// Records younger than this are never compacted away: an auditor can compare them with the calls' manifests.
-const MIN_COMPACTION_LAG_MS: u64 = 60 * 60 * 1000;
+pub(super) const MIN_COMPACTION_LAG_MS: u64 = 60 * 60 * 1000;
 
 /// What a topic is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// A table's rows.
     Rows,
     /// A tenant's positions.
     Positions,
     /// A tenant's cycle events.
     Cycles,
+    /// What `mirrorbus check` tries a transaction in.
+    Probe,
 }
 
 /// Creates the topics in one request; those that exist are left as they are. Blocks; not for async threads.
 pub(super) fn create(
-    cluster: &Cluster,
+    admin: &AdminClient<DefaultClientContext>,
     settings: &BusSettings,
     runtime: &Handle,
     wanted: &[(String, Kind)],
@@ -35,7 +37,8 @@ pub(super) fn create(
     if wanted.is_empty() {
         return Ok(());
     }
-    let configs: Vec<Vec<(&str, String)>> = wanted.iter().map(|(_, kind)| config(*kind, settings)).collect();
+    let configs: Vec<Vec<(&str, String)>> =
+        wanted.iter().map(|(_, kind)| wanted_settings(*kind, settings)).collect();
     let topics: Vec<NewTopic<'_>> = wanted
         .iter()
         .zip(&configs)
@@ -49,11 +52,10 @@ pub(super) fn create(
             topic
         })
         .collect();
-    let options = AdminOptions::new()
-        .request_timeout(Some(cluster.timeout))
-        .operation_timeout(Some(cluster.timeout.min(Duration::from_secs(10))));
+    let options =
+        AdminOptions::new().request_timeout(Some(QUESTION_TIMEOUT)).operation_timeout(Some(QUESTION_TIMEOUT));
     let results = runtime
-        .block_on(cluster.admin.create_topics(&topics, &options))
+        .block_on(admin.create_topics(&topics, &options))
         .map_err(|error| BusError::kafka("create topics", error.to_string()))?;
     for result in results {
         match result {
@@ -64,7 +66,8 @@ pub(super) fn create(
     Ok(())
 }
 
-fn config(kind: Kind, settings: &BusSettings) -> Vec<(&'static str, String)> {
+/// What a topic is made with: the one place that says so.
+pub(crate) fn wanted_settings(kind: Kind, settings: &BusSettings) -> Vec<(&'static str, String)> {
     let mut config = vec![
         ("min.insync.replicas", settings.min_insync_replicas.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
@@ -83,6 +86,9 @@ fn config(kind: Kind, settings: &BusSettings) -> Vec<(&'static str, String)> {
             .extend([("cleanup.policy", "compact".to_owned()), ("segment.bytes", (1024 * 1024).to_string())]),
         Kind::Cycles => config
             .extend([("cleanup.policy", "delete".to_owned()), ("retention.ms", (30 * DAY_MS).to_string())]),
+        Kind::Probe => {
+            config.extend([("cleanup.policy", "delete".to_owned()), ("retention.ms", HOUR_MS.to_string())]);
+        }
     }
     config
 }

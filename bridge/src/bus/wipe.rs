@@ -9,6 +9,7 @@ use super::memory::{Changes, Memory};
 use super::order::{self, Verdict};
 use super::position::{Position, Sweep, TableState};
 use super::session::Commit;
+use super::settings::OnWipe;
 use super::{Bus, event, offsets};
 
 impl Bus {
@@ -33,13 +34,18 @@ fn begin_population(call: &mut Call<'_>, table: &str) -> Result<(), BusError> {
     let position = if bus.is_ignored(table) {
         ignored(before, bus.clock.now_ms(), mark)
     } else {
-        let topic = bus.rows_topic(&call.caller.tenant, table)?;
+        let topic = call.topic_of(table)?;
         let found = offsets::find(&*bus.questions, std::slice::from_ref(&topic))?;
-        Position::new_population(before, found.get(&topic), bus.clock.now_ms(), mark)
+        let position = Position::new_population(before, found.get(&topic), bus.clock.now_ms(), mark);
+        if bus.settings.on_wipe == OnWipe::Clear { position.swept_at_once() } else { position }
     };
-    let message = "a new population begins; old rows stay until it is complete".to_owned();
+    let message = match position.sweep {
+        Sweep::Running => "a new population begins; old rows are deleted now",
+        Sweep::Due | Sweep::None => "a new population begins; old rows stay until it is complete",
+    };
     let receipt = event::receipt(table, &position);
-    let wiped = event::now(bus, &call.caller.tenant, &call.cycle(), Kind::Wiped, message, vec![receipt]);
+    let wiped =
+        event::now(bus, &call.caller.tenant, &call.cycle(), Kind::Wiped, message.to_owned(), vec![receipt]);
     let mut tables = call.session.memory.effective_without(&[table]);
     tables.insert(table.to_owned(), position);
     call.commit(Commit { changes: Changes { opened: None, tables }, events: vec![wiped] })?;
