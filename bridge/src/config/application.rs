@@ -1,7 +1,6 @@
 //! A registered application: its id, keys and tenants, and what becomes of its tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use mirrorbus_schemas::topic::{NameError, Prefix, Table, Tenant};
@@ -10,9 +9,9 @@ use super::Warnings;
 use super::fault::with_causes;
 use super::kafka::Kafka;
 use super::section::Section;
-use crate::auth::{Certificate, Signer, Trust, Verifier};
+use crate::auth::{Signer, Trust, Trusted, Verifier};
 use crate::bus::registry::RegistrySettings;
-use crate::bus::settings::BusSettings;
+use crate::bus::settings::{BusSettings, OnWipe};
 
 const ISSUER: &str = "SuperOffice AS";
 
@@ -52,14 +51,15 @@ pub(super) fn read(
     let allowed_tenants = allowed_tenants(section);
     let ignore_tables = ignore_tables(section);
     let key_columns = key_columns(section);
+    let on_wipe = on_wipe(section);
     section.refuse_unknown_keys();
     let (id, prefix) = id.zip(prefix)?;
     let trust =
-        Trust { verifier: Verifier::new(&issuer, &id, certificates), signer: signer?, allowed_tenants };
+        Trust { verifier: Verifier::trusting(&issuer, &id, certificates?), signer: signer?, allowed_tenants };
     Some(Application {
         id,
         trust,
-        bus: kafka.settings(prefix, ignore_tables, key_columns),
+        bus: BusSettings { ignore_tables, key_columns, on_wipe, ..kafka.settings(prefix) },
         registry: registry.clone(),
     })
 }
@@ -78,22 +78,23 @@ fn signer(section: &Section<'_>, folder: &Path, warnings: &mut Warnings) -> Opti
     }
 }
 
-fn certificates(section: &Section<'_>, folder: &Path) -> Vec<Certificate> {
+fn certificates(section: &Section<'_>, folder: &Path) -> Option<Trusted> {
     section.require("certificate_files");
     let files = section.texts("certificate_files");
     if files.as_ref().is_some_and(Vec::is_empty) {
         section.fault("certificate_files", "must name a file at least: without one no call is accepted");
     }
-    let mut certificates = Vec::new();
-    for file in files.unwrap_or_default() {
-        let read = fs::read(folder.join(&file)).map_err(|error| format!("cannot be read: {error}"));
-        let read = read.and_then(|file| Certificate::read_all(&file).map_err(|error| with_causes(&error)));
-        match read {
-            Ok(found) => certificates.extend(found),
-            Err(rule) => section.fault("certificate_files", format!("{file}: {rule}")),
+    let files = files.filter(|files| !files.is_empty())?;
+    match Trusted::of_files(files.iter().map(|file| folder.join(file)).collect()) {
+        Ok(trusted) => Some(trusted),
+        Err(errors) => {
+            for error in errors {
+                let file = error.path.strip_prefix(folder).unwrap_or(&error.path).display().to_string();
+                section.fault("certificate_files", format!("{file}: {}", with_causes(&error.reason)));
+            }
+            None
         }
     }
-    certificates
 }
 
 fn allowed_tenants(section: &Section<'_>) -> Option<BTreeSet<Tenant>> {
@@ -125,6 +126,17 @@ fn key_columns(section: &Section<'_>) -> BTreeMap<String, Vec<String>> {
         key_columns.insert(entry.name, columns);
     }
     key_columns
+}
+
+fn on_wipe(section: &Section<'_>) -> OnWipe {
+    match section.text("on_wipe").as_deref() {
+        None | Some("sweep") => OnWipe::Sweep,
+        Some("clear") => OnWipe::Clear,
+        Some(_) => {
+            section.fault("on_wipe", "must be sweep or clear");
+            OnWipe::Sweep
+        }
+    }
 }
 
 fn checked<T>(section: &Section<'_>, key: &'static str, name: Result<T, NameError>) -> Option<T> {

@@ -39,7 +39,7 @@ impl fmt::Display for ConfigErrors {
 }
 
 /// An error with its causes in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

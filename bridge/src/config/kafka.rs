@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 
 use super::section::{Entry, Section};
 use super::{Warnings, secret_text};
-use crate::bus::settings::{BusSettings, RESERVED_PROPERTIES};
+use crate::bus::settings::{BusSettings, OnWipe, RESERVED_PROPERTIES};
 
 const MIB: i64 = 1024 * 1024;
 /// librdkafka settings whose value is a secret.
@@ -36,12 +36,8 @@ pub(super) struct Kafka {
 }
 
 impl Kafka {
-    pub(super) fn settings(
-        &self,
-        prefix: Prefix,
-        ignore_tables: BTreeSet<String>,
-        key_columns: BTreeMap<String, Vec<String>>,
-    ) -> BusSettings {
+    /// An application's settings, its own ones still missing.
+    pub(super) fn settings(&self, prefix: Prefix) -> BusSettings {
         BusSettings {
             prefix,
             bootstrap_servers: self.bootstrap_servers.clone(),
@@ -51,8 +47,9 @@ impl Kafka {
             min_insync_replicas: self.min_insync_replicas,
             max_record_bytes: self.max_record_bytes,
             delete_retention: self.delete_retention,
-            ignore_tables,
-            key_columns,
+            ignore_tables: BTreeSet::new(),
+            key_columns: BTreeMap::new(),
+            on_wipe: OnWipe::default(),
         }
     }
 }
@@ -133,7 +130,7 @@ impl Kafka {
     /// Whether one of the bridge's clients would silently get another value.
     fn is_overridden(&self, name: &str, value: &str) -> bool {
         let Ok(prefix) = Prefix::new("any") else { return false };
-        let settings = self.settings(prefix, BTreeSet::new(), BTreeMap::new());
+        let settings = self.settings(prefix);
         let clients = [settings.admin(), settings.producer(), settings.reader()];
         clients.iter().any(|client| client.get(name) != Some(value))
     }

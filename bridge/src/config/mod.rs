@@ -11,6 +11,7 @@ mod fault;
 mod kafka;
 mod limits;
 mod section;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -23,17 +24,18 @@ use toml::de::DeTable;
 
 use self::address::{is_open_to_listeners, path, socket, url};
 pub use self::application::Application;
-use self::fault::with_causes;
+pub(crate) use self::fault::with_causes;
 pub use self::fault::{ConfigErrors, Fault};
 pub use self::limits::Limits;
 use self::section::{Section, Source, VARIABLE_PREFIX};
 use crate::auth::secret;
 use crate::bus::registry::RegistrySettings;
+use crate::http::tls::Tls;
 
 /// A commented configuration with every key there is.
 pub const EXAMPLE: &str = include_str!("example.toml");
 
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 const PATH: &str = "/MirroringClientService.svc";
 /// Variables with our prefix that are not configuration keys: the file's own place, the log filter, the cache of the
@@ -47,12 +49,16 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where metrics and health are served.
     pub admin_listen: SocketAddr,
+    /// Certificate and key; without them calls are plain HTTP.
+    pub tls: Option<Tls>,
     /// The whole address by which the vendor reaches `path`; shown in the description.
     pub public_url: String,
     /// The path of the service.
     pub path: String,
     /// How long a call may take from its body's last byte.
     pub call_timeout: Duration,
+    /// Whether a token that comes with another call is refused, or only told of.
+    pub refuse_reused_tokens: bool,
     /// What a caller may cost.
     pub limits: Limits,
     /// At least one, with ids and prefixes that differ.
@@ -98,12 +104,17 @@ impl Config {
     pub fn warnings(&self, now: i64) -> Vec<String> {
         let mut warnings = self.warnings.clone();
         for application in &self.applications {
-            for certificate in application.trust.verifier.certificates() {
+            for certificate in application.trust.verifier.trusted().certificates().iter() {
                 let found = certificate.warnings(now);
                 found.iter().for_each(|warning| warnings.add(&application.id, warning));
             }
         }
         warnings.0
+    }
+
+    /// The same without those of the vendor's certificates.
+    pub(crate) fn own_warnings(&self) -> &[String] {
+        &self.warnings.0
     }
 }
 
@@ -140,12 +151,14 @@ fn read_root(root: &Section<'_>, folder: &Path) -> Option<Config> {
     let mut warnings = Warnings::default();
     let listen = socket(root, "listen", LISTEN);
     let admin_listen = socket(root, "admin_listen", ADMIN_LISTEN);
+    let tls = tls::read(root, listen, folder, &mut warnings);
     let public_url = url(root, "public_url");
     if public_url.as_deref().is_some_and(is_open_to_listeners) {
         warnings.add("public_url", "is not https: whoever sees a call can repeat it with other rows");
     }
     let path = path(root, "path", PATH);
     let call_timeout = Duration::from_secs(root.number("call_timeout_seconds", 5..=600, 45));
+    let refuse_reused_tokens = root.truth("refuse_reused_tokens");
     let limits = limits::read(&root.section("limits"));
     let kafka = kafka::read(&root.section("kafka"), folder, &mut warnings);
     let registry = registry(&root.section("registry"), folder, &mut warnings);
@@ -161,7 +174,18 @@ fn read_root(root: &Section<'_>, folder: &Path) -> Option<Config> {
     root.refuse_unknown_keys();
     let applications = applications.into_iter().collect::<Option<Vec<_>>>()?;
     let public_url = public_url?;
-    Some(Config { listen, admin_listen, public_url, path, call_timeout, limits, applications, warnings })
+    Some(Config {
+        listen,
+        admin_listen,
+        tls,
+        public_url,
+        path,
+        call_timeout,
+        refuse_reused_tokens,
+        limits,
+        applications,
+        warnings,
+    })
 }
 
 fn registry(section: &Section<'_>, folder: &Path, warnings: &mut Warnings) -> RegistrySettings {

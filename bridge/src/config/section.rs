@@ -158,6 +158,19 @@ impl<'s> Section<'s> {
         fitting.unwrap_or(default)
     }
 
+    /// A truth value, false where it is missing.
+    pub(super) fn truth(&self, key: &'static str) -> bool {
+        let truth = match self.find(key) {
+            None => return false,
+            Some(Found::Variable { text, .. }) => text.trim().parse().ok(),
+            Some(Found::Value(value)) => value.get_ref().as_bool(),
+        };
+        if truth.is_none() {
+            self.fault(key, "must be true or false");
+        }
+        truth.unwrap_or_default()
+    }
+
     /// A list of texts.
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
         let texts = self.value(key)?.get_ref().as_array().and_then(texts);

@@ -28,6 +28,9 @@ impl Folder {
         folder.write("application/signing-certificate.pem", &certificate);
         folder.write("keys/application-key.xml", &key);
         folder.write("keys/federated-login.crt", &certificate);
+        let (certificate, key) = tls_pair();
+        folder.write("tls/certificate.pem", &certificate);
+        folder.write("tls/private-key.pem", &key);
         folder.write("kafka-password", "kafka-canary\n");
         folder.write("registry-password", "registry-canary\r\n");
         folder
@@ -59,6 +62,12 @@ impl Folder {
     }
 }
 
+/// A certificate of localhost and its key, in PEM.
+fn tls_pair() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
 fn loaded(result: Result<Config, ConfigErrors>) -> Config {
     result.unwrap_or_else(|errors| panic!("{errors}"))
 }
@@ -79,7 +88,7 @@ certificate_files = ["federated-login.crt"]
 #[test]
 fn a_small_file_gets_the_defaults() {
     let config = loaded(Folder::new().load(SMALLEST, &[]));
-    assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:9090");
     assert_eq!(config.path, "/MirroringClientService.svc");
     assert_eq!(config.public_url, "https://mirror.example.com/mirroring");
@@ -130,11 +139,11 @@ fn the_example_has_every_key_and_shows_the_real_defaults() {
     assert_eq!(application.trust.allowed_tenants, Some([Tenant::new("Cust12345").unwrap()].into()));
 
     let mut stray = format!("zzz = 1\n{full}");
-    for table in ["[limits]", "[kafka]", "[registry]", "[[applications]]"] {
+    for table in ["[limits]", "[tls]", "[kafka]", "[registry]", "[[applications]]"] {
         stray = stray.replace(&format!("\n{table}\n"), &format!("\n{table}\nzzz = 1\n"));
     }
     let faults = folder.faults(&stray, &[]);
-    assert_eq!(faults.len(), 5, "{faults:?}");
+    assert_eq!(faults.len(), 6, "{faults:?}");
     for fault in faults {
         let (_, known) = fault.split_once("known are ").unwrap();
         for key in known.split(", ") {
@@ -214,7 +223,7 @@ allowed_tenants = []
         "path (line 4): must begin with / and have only letters, digits and -._~ between single slashes",
         "call_timeout_seconds (line 5): must be a whole number from 5 to 600",
         "color (line 6): is no known key here; known are admin_listen, applications, call_timeout_seconds, kafka, \
-         limits, listen, path, public_url, registry",
+         limits, listen, path, plain_http, public_url, refuse_reused_tokens, registry, tls",
         "limits.max_bytes_in_flight (line 9): must not be below limits.max_body_bytes",
         "limits.max_token_bytes (line 10): must be a whole number from 1024 to 16384",
         "limits.max_rows (line 11): must be a whole number from 1 to 500000",
@@ -308,7 +317,8 @@ fn what_is_not_toml_is_told_with_its_lines() {
 fn variables_win_over_the_file() {
     let folder = Folder::new();
     let variables = [
-        ("MIRRORBUS_LISTEN", "[::1]:81"),
+        ("MIRRORBUS_LISTEN", "[::]:81"),
+        ("MIRRORBUS_PLAIN_HTTP", "true"),
         ("MIRRORBUS_CALL_TIMEOUT_SECONDS", "30"),
         ("MIRRORBUS_KAFKA__BOOTSTRAP_SERVERS", "three:9092"),
         ("MIRRORBUS_KAFKA__REPLICATION_FACTOR", "1"),
@@ -323,7 +333,7 @@ fn variables_win_over_the_file() {
         ("PATH", "/bin"),
     ];
     let config = loaded(folder.load(SMALLEST, &variables));
-    assert_eq!(config.listen.to_string(), "[::1]:81");
+    assert_eq!(config.listen.to_string(), "[::]:81");
     assert_eq!(config.call_timeout, Duration::from_secs(30));
     assert_eq!(config.limits.soap.max_rows, 7);
     let application = &config.applications[0];
@@ -335,6 +345,74 @@ fn variables_win_over_the_file() {
         ("MIRRORBUS_KAFKA__PROPERTIES__ACKS", "0"),
     ];
     assert_eq!(folder.faults(SMALLEST, &lists).len(), 3);
+}
+
+#[test]
+fn calls_of_other_machines_come_over_tls_or_by_the_operators_word() {
+    let folder = Folder::new();
+    let tls =
+        "[tls]\ncertificate_file = \"tls/certificate.pem\"\nprivate_key_file = \"tls/private-key.pem\"\n";
+    let with_tls = SMALLEST.replace("[kafka]", &format!("{tls}[kafka]"));
+    let (open, plain) = (("MIRRORBUS_LISTEN", "0.0.0.0:443"), ("MIRRORBUS_PLAIN_HTTP", "true"));
+    let open_plain = "MIRRORBUS_LISTEN: takes calls from other machines without TLS: add [tls], or plain_http = true \
+                      where a proxy ends TLS";
+    assert!(loaded(folder.load(SMALLEST, &[])).tls.is_none(), "this machine's own are welcome");
+    assert_eq!(folder.faults(SMALLEST, &[open]), [open_plain]);
+    assert!(loaded(folder.load(SMALLEST, &[open, plain])).tls.is_none());
+    assert!(loaded(folder.load(&with_tls, &[open])).tls.is_some());
+    let both = folder.faults(&with_tls, &[open, plain]);
+    assert_eq!(both, ["MIRRORBUS_PLAIN_HTTP: stands beside [tls]: calls come over one of the two"]);
+    let maybe = ("MIRRORBUS_PLAIN_HTTP", "maybe");
+    assert_eq!(folder.faults(SMALLEST, &[maybe]), ["MIRRORBUS_PLAIN_HTTP: must be true or false"]);
+}
+
+#[test]
+fn tls_files_that_cannot_be_used_are_a_fault() {
+    let folder = Folder::new();
+    let tls = |certificate: &str, key: &str| {
+        let tls = format!("[tls]\ncertificate_file = \"{certificate}\"\nprivate_key_file = \"{key}\"\n");
+        let faults = folder.faults(&SMALLEST.replace("[kafka]", &format!("{tls}[kafka]")), &[]);
+        let path = folder.0.path().display().to_string();
+        faults.iter().map(|fault| fault.replace(&format!("{path}/"), "")).collect::<Vec<_>>()
+    };
+    folder.write("tls/other-key.pem", &tls_pair().1);
+    folder.write("tls/empty.pem", "");
+    assert_eq!(tls("tls/certificate.pem", "tls/private-key.pem"), Vec::<String>::new());
+    let key = "tls.certificate_file (line 4): ";
+    let table = [
+        (
+            "nowhere.pem",
+            "tls/private-key.pem",
+            "nowhere.pem cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            "tls/certificate.pem",
+            "nowhere.pem",
+            "nowhere.pem: cannot be read: No such file or directory (os error 2)",
+        ),
+        (
+            "tls/empty.pem",
+            "tls/private-key.pem",
+            "tls/empty.pem holds no certificate in pem, or one that is malformed",
+        ),
+        (
+            "tls/certificate.pem",
+            "tls/empty.pem",
+            "tls/empty.pem holds no private key in pem, or one under a password",
+        ),
+        (
+            "tls/certificate.pem",
+            "tls/other-key.pem",
+            "private key and certificate do not belong together, or cannot be used: keys may not be consistent: \
+             KeyMismatch",
+        ),
+    ];
+    for (certificate, private_key, rule) in table {
+        assert_eq!(tls(certificate, private_key), [format!("{key}{rule}")]);
+    }
+    let half = SMALLEST.replace("[kafka]", "[tls]\ncertificate_file = \"tls/certificate.pem\"\n[kafka]");
+    let rule = "tls.certificate_file and tls.private_key_file go together";
+    assert_eq!(folder.faults(&half, &[]), [format!("{key}{rule}")]);
 }
 
 #[test]

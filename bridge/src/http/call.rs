@@ -3,28 +3,42 @@
 //! Until the token is accepted every refusal has the same text and a reference id; what was wrong stands in the log
 //! under that id: bad tokens as warnings, what anybody on the network can send only at debug level. Afterwards the caller is told code, tenant, table, row, column and rule, never a value.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 use super::Receiver;
 use super::body::{BodyError, BodyReader, HeldBody};
+use super::slots::Slot;
 use crate::auth::{self, Application, Claims};
 use crate::bus::order::CallMark;
 use crate::bus::{Bus, Caller};
 use crate::clock::Deadline;
+use crate::failpoint;
+use crate::metrics::{self, Alarm};
 use crate::soap::{
     ACTION_PREFIX, Answer, Call, Envelope, Fault, FaultCode, Operation, Signed, SoapError, TablePosition,
     fault,
 };
 
+/// Reading a smaller body takes less time than a second thread.
+const LARGE_BYTES: usize = 64 * 1024;
+
 /// What every caller is told whose token was not accepted.
 const NOT_ACCEPTED: &str = "the call was not accepted";
+
+// How a call ended, beside the bus's codes.
+const OK: &str = "ok";
+const BAD_CONTENT: &str = "BAD_CONTENT";
+const INTERNAL: &str = "INTERNAL";
 
 /// A call at the registered path.
 pub(super) async fn at_path(State(receiver): State<Arc<Receiver>>, request: Request) -> Response {
@@ -33,8 +47,8 @@ pub(super) async fn at_path(State(receiver): State<Arc<Receiver>>, request: Requ
 
 /// A call at an operation's own address.
 pub(super) async fn at_operation(
+    operation: Operation,
     State(receiver): State<Arc<Receiver>>,
-    Path(operation): Path<String>,
     request: Request,
 ) -> Response {
     answer(receiver, Some(operation), request).await
@@ -84,18 +98,24 @@ impl From<BodyError> for Refusal {
     }
 }
 
-async fn answer(receiver: Arc<Receiver>, path: Option<String>, request: Request) -> Response {
+async fn answer(receiver: Arc<Receiver>, address: Option<Operation>, request: Request) -> Response {
     let reference = Reference(rand::random());
-    match take(&receiver, path.as_deref(), request).await {
+    let taken = tokio::select! {
+        taken = take(&receiver, address, request) => taken,
+        () = receiver.closed.cancelled() => {
+            Err(Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, "the bridge is stopping"))
+        }
+    };
+    match taken {
         Ok((accepted, body)) => carry_out(receiver, accepted, body, reference).await,
-        Err(refusal) => refuse(refusal, reference),
+        Err(refusal) => refuse(&receiver, refusal, reference),
     }
 }
 
 /// Everything up to a whole body with an accepted token.
 async fn take(
     receiver: &Receiver,
-    path: Option<&str>,
+    address: Option<Operation>,
     request: Request,
 ) -> Result<(Accepted, HeldBody), Refusal> {
     let settings = &receiver.settings;
@@ -108,13 +128,21 @@ async fn take(
     let mut body =
         BodyReader::new(body, settings.max_body_bytes, settings.head_timeout, settings.body_timeout);
     body.read_head().await?;
-    let accepted = accept(receiver, path, &head.headers, body.so_far())?;
+    failpoint::reach(failpoint::BEFORE_TOKEN);
+    let accepted = accept(receiver, address, &head.headers, body.so_far())?;
+    if let Some(slot) = head.extensions.get::<Arc<Slot>>() {
+        slot.keep();
+    }
     Ok((accepted, body.read_rest(announced, &receiver.budget).await?))
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let unsupported = |rule| Err(Refusal::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE, rule));
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let value = match (types.next(), types.next()) {
+        (Some(value), None) => value.to_str().unwrap_or_default(),
+        _ => return unsupported("there is not one content type"),
+    };
     let mut parts = value.split(';').map(str::trim);
     if !parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("text/xml")) {
         return unsupported("the content type is not text/xml");
@@ -126,8 +154,12 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
             return unsupported("the charset is not utf-8");
         }
     }
-    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or(b"identity");
-    if encoding.eq_ignore_ascii_case(b"identity") { Ok(()) } else { unsupported("the body is encoded") }
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    if encodings.all(|encoding| encoding.eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        unsupported("the body is encoded")
+    }
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
@@ -137,7 +169,7 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
 /// Reads what stands before the contents, and decides about the token.
 fn accept(
     receiver: &Receiver,
-    path: Option<&str>,
+    address: Option<Operation>,
     headers: &HeaderMap,
     (head, is_all): (&[u8], bool),
 ) -> Result<Accepted, Refusal> {
@@ -145,13 +177,16 @@ fn accept(
     let envelope = Envelope::open(head, &receiver.settings.limits)?;
     let operation = envelope.operation();
     check_action(headers, operation)?;
-    if path.is_some_and(|path| path != operation.to_string()) {
+    if address.is_some_and(|address| address != operation) {
         return Err(Fault { code: FaultCode::Client, rule: "the address names another operation" }.into());
     }
     let token = envelope.token().ok_or(Refusal::Token(operation, "no single token".to_owned()))?;
     let now = receiver.clock.now_ms().div_euclid(1000);
     match receiver.applications.accept(token, now) {
-        Ok(auth::Accepted { application, claims }) => Ok(Accepted { claims, operation, application }),
+        Ok(auth::Accepted { application, claims }) => {
+            receiver.health.token_seen(claims.not_before);
+            Ok(Accepted { claims, operation, application })
+        }
         Err(error) => Err(Refusal::Token(operation, error.to_string())),
     }
 }
@@ -178,25 +213,29 @@ fn check_action(headers: &HeaderMap, operation: Operation) -> Result<(), Fault> 
     if bare.is_empty() || agrees { Ok(()) } else { Err(mismatch) }
 }
 
-fn refuse(refusal: Refusal, reference: Reference) -> Response {
+fn refuse(receiver: &Receiver, refusal: Refusal, reference: Reference) -> Response {
     let text = format!("{NOT_ACCEPTED} (ref {reference})");
     match refusal {
         Refusal::Status(status, rule) => {
+            metrics::refused("status");
             tracing::debug!(%reference, %status, rule, "request refused");
-            // The rest of the body was not read: the connection cannot go on.
-            let mut response = (status, [(header::CONNECTION, "close")], text).into_response();
+            let mut response = (status, text).into_response();
             if status == StatusCode::SERVICE_UNAVAILABLE {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
             }
             response
         }
         Refusal::Fault(Fault { code, rule }) => {
+            metrics::refused("fault");
             tracing::debug!(%reference, rule, "request refused");
-            closing(faulted(code, &text))
+            faulted(code, &text)
         }
         Refusal::Token(operation, rule) => {
-            tracing::warn!(%reference, %operation, rule, "token refused");
-            closing(xml(StatusCode::OK, Answer::Failed { operation, message: text }.to_xml()))
+            metrics::refused("token");
+            if receiver.refusals.count(&rule) {
+                tracing::warn!(%reference, %operation, rule, "token refused");
+            }
+            xml(StatusCode::OK, Answer::Failed { operation, message: text }.to_xml())
         }
     }
 }
@@ -210,21 +249,42 @@ async fn carry_out(
 ) -> Response {
     let deadline = Deadline::start(receiver.settings.call_timeout);
     let operation = accepted.operation;
-    let tracker = receiver.calls.clone();
+    let (tracker, application) = (receiver.calls.clone(), accepted.application.service.name().to_owned());
+    let (began, bytes) = (Instant::now(), body.bytes.len());
     let work = move || {
         let Accepted { claims, operation, .. } = &accepted;
         let span = tracing::info_span!("call", tenant = %claims.tenant, %operation, %reference);
         let _entered = span.enter();
-        run(&receiver, &accepted, &body.bytes, deadline, reference)
+        let (done, outcome) = run(&receiver, &accepted, &body.bytes, deadline, reference);
+        metrics::call(accepted.application.service.name(), operation.name(), outcome, bytes, began.elapsed());
+        tell_data(&receiver, &accepted, outcome);
+        done
     };
     match tracker.spawn_blocking(work).await {
         Ok(Done::Answer(answer)) => xml(StatusCode::OK, answer.to_xml()),
         Ok(Done::Fault(code, text)) => faulted(code, &text),
         Err(error) => {
+            metrics::call(&application, operation.name(), INTERNAL, bytes, began.elapsed());
             tracing::error!(%reference, %operation, %error, "a call's thread failed");
-            let message = format!("INTERNAL: the call failed; nothing is acknowledged (ref {reference})");
+            let message = format!("{INTERNAL}: the call failed; nothing is acknowledged (ref {reference})");
             xml(StatusCode::OK, Answer::Failed { operation, message }.to_xml())
         }
+    }
+}
+
+/// Tells the operator of data that is refused for what it holds, until the tenant completes a cycle again.
+fn tell_data(receiver: &Receiver, accepted: &Accepted, outcome: &'static str) {
+    let (application, tenant) = (accepted.application.service.name(), &accepted.claims.tenant);
+    match (outcome, accepted.operation) {
+        (BAD_CONTENT | "BAD_ROW" | "BAD_TABLE", _) => {
+            receiver.health.data(application, tenant, Some(outcome));
+        }
+        (OK, Operation::ReplicationCompleted) => {
+            let now = receiver.clock.now_ms().div_euclid(1000);
+            metrics::cycle_completed(application, tenant.as_str(), now);
+            receiver.health.data(application, tenant, None);
+        }
+        _ => {}
     }
 }
 
@@ -239,34 +299,49 @@ fn run(
     body: &[u8],
     deadline: Deadline,
     reference: Reference,
-) -> Done {
+) -> (Done, &'static str) {
     let began = Instant::now();
     let Accepted { claims, operation, application } = accepted;
-    let failed = |code: &str, text: String| {
+    let failed = |code: &'static str, text: String| {
         let message = format!("{code}: tenant {}, {text} (ref {reference})", claims.tenant);
-        Done::Answer(Answer::Failed { operation: *operation, message })
+        (Done::Answer(Answer::Failed { operation: *operation, message }), code)
     };
     let bus = &application.service;
-    let caller = Caller { tenant: claims.tenant.clone(), mark: mark(claims, body), deadline };
-    let call = Envelope::open(body, &receiver.settings.limits)
-        .map_err(SoapError::from)
-        .and_then(|envelope| envelope.read_call(bus.ignored_tables()));
+    let read = || {
+        Envelope::open(body, &receiver.settings.limits)
+            .map_err(SoapError::from)
+            .and_then(|envelope| envelope.read_call(bus.ignored_tables()))
+    };
+    let (call, (mark, positions_end)) = if body.len() < LARGE_BYTES {
+        (read(), (mark(claims, body), None))
+    } else {
+        beside(read, || (mark(claims, body), bus.positions_end(&claims.tenant)))
+    };
+    let caller = Caller { tenant: claims.tenant.clone(), mark, deadline, positions_end };
     let answered = match call {
-        Ok(call) => perform(receiver, accepted, &caller, call),
+        Ok(call) => {
+            failpoint::reach(failpoint::PARSED);
+            perform(receiver, accepted, &caller, call)
+        }
         Err(SoapError::Fault(Fault { code, rule })) => {
             tracing::warn!(rule, "call refused");
-            return Done::Fault(code, format!("{rule} (ref {reference})"));
+            return (Done::Fault(code, format!("{rule} (ref {reference})")), "FAULT");
         }
         Err(SoapError::Content(error)) => {
             tracing::warn!(%error, "call refused");
-            return failed("BAD_CONTENT", error.to_string());
+            if *operation == Operation::RowData
+                && let Err(error) = bus.rows_refused(&caller, &error.to_string())
+            {
+                tracing::warn!(%error, "refused rows could not be told of");
+            }
+            return failed(BAD_CONTENT, error.to_string());
         }
     };
     let (bytes, ms) = (body.len(), began.elapsed().as_millis());
     match answered {
         Ok(answer) => {
             tracing::info!(bytes, ms, "call done");
-            Done::Answer(answer)
+            (Done::Answer(answer), OK)
         }
         Err(CallError::Bus(error)) => {
             tracing::warn!(bytes, ms, code = error.code(), %error, "call failed");
@@ -274,9 +349,23 @@ fn run(
         }
         Err(CallError::Sign(error)) => {
             tracing::error!(%error, "the answer could not be signed");
-            failed("INTERNAL", "the answer could not be signed".to_owned())
+            failed(INTERNAL, "the answer could not be signed".to_owned())
+        }
+        Err(CallError::Token(error)) => {
+            tracing::warn!(%error, "token refused");
+            metrics::refused("token");
+            let message = format!("{NOT_ACCEPTED} (ref {reference})");
+            (Done::Answer(Answer::Failed { operation: *operation, message }), "TOKEN")
         }
     }
+}
+
+/// Both at once.
+fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
+    std::thread::scope(|scope| {
+        let there = scope.spawn(there);
+        (here(), there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// What a call is known by: its token's time, and a digest of nonce and body.
@@ -297,6 +386,8 @@ enum CallError {
     Bus(#[from] crate::bus::BusError),
     #[error(transparent)]
     Sign(#[from] crate::auth::SignError),
+    #[error(transparent)]
+    Token(#[from] crate::auth::TokenError),
 }
 
 fn perform(
@@ -306,6 +397,7 @@ fn perform(
     call: Call<'_>,
 ) -> Result<Answer, CallError> {
     let bus = &accepted.application.service;
+    check_first_use(receiver, accepted, caller)?;
     match call {
         Call::Authenticate => authenticate(receiver, accepted, caller),
         Call::TableSchema(tables) => {
@@ -327,6 +419,17 @@ fn perform(
     }
 }
 
+/// A token that comes with a second call was stolen, or the vendor does what it never did.
+fn check_first_use(receiver: &Receiver, accepted: &Accepted, caller: &Caller) -> Result<(), CallError> {
+    let now = receiver.clock.now_ms().div_euclid(1000);
+    let Err(error) = receiver.nonces.bind(&accepted.claims.nonce, &caller.mark.digest, now) else {
+        return Ok(());
+    };
+    tracing::error!(%error, refused = receiver.settings.refuse_reused_tokens, "a token came with two calls");
+    metrics::alarm(accepted.application.service.name(), Alarm::ReusedToken);
+    if receiver.settings.refuse_reused_tokens { Err(error.into()) } else { Ok(()) }
+}
+
 fn authenticate(receiver: &Receiver, accepted: &Accepted, caller: &Caller) -> Result<Answer, CallError> {
     let Application { trust, service: bus } = &*accepted.application;
     let authenticated = bus.authenticate(caller)?;
@@ -344,10 +447,22 @@ fn faulted(code: FaultCode, text: &str) -> Response {
 }
 
 fn xml(status: StatusCode, document: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/xml; charset=utf-8")], document).into_response()
+    let headers = [(header::CONTENT_TYPE, "text/xml; charset=utf-8")];
+    if failpoint::is_on(failpoint::ANSWER_BEGUN) {
+        return (status, headers, in_two_parts(document)).into_response();
+    }
+    (status, headers, document).into_response()
 }
 
-fn closing(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
+/// The answer, with the failpoint in its middle.
+fn in_two_parts(mut document: String) -> Body {
+    let rest = document.split_off(document.len() / 2);
+    let later = async {
+        if tokio::task::spawn_blocking(|| failpoint::reach(failpoint::ANSWER_BEGUN)).await.is_err() {
+            tracing::error!("a failpoint failed");
+        }
+        Ok(rest)
+    };
+    let parts = futures_util::stream::iter([Ok::<_, Infallible>(document)]);
+    Body::from_stream(parts.chain(futures_util::stream::once(later)))
 }

@@ -41,6 +41,7 @@ fn receiver() -> Arc<Receiver> {
         delete_retention: Duration::from_secs(60),
         ignore_tables: Default::default(),
         key_columns: Default::default(),
+        on_wipe: Default::default(),
     };
     let registry = RegistrySettings { url: "http://127.0.0.1:9".to_owned(), basic: None };
     let clock = Arc::new(At(NOW));
@@ -55,6 +56,7 @@ fn receiver() -> Arc<Receiver> {
         path: PATH.to_owned(),
         public_url: "https://mirror.example.com/MirroringClientService.svc".to_owned(),
         call_timeout: Duration::from_secs(45),
+        refuse_reused_tokens: false,
         head_timeout: Duration::from_secs(10),
         body_timeout: Duration::from_secs(45),
         max_body_bytes: 100_000,
@@ -114,7 +116,9 @@ async fn other_methods_and_paths_are_not_served() {
         assert_eq!(answer(request).await.0, StatusCode::METHOD_NOT_ALLOWED, "{method}");
     }
     assert_eq!(answer(post("/", "")).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(answer(post("/MirroringClientService.svc/Wipe/x", "")).await.0, StatusCode::NOT_FOUND);
+    for below in ["Wipe/x", "wipe", "Drop", "..%2fWipe", ""] {
+        assert_eq!(answer(post(&format!("{PATH}/{below}"), "")).await.0, StatusCode::NOT_FOUND, "{below}");
+    }
 }
 
 #[tokio::test]
@@ -131,6 +135,17 @@ async fn only_plain_utf8_text_xml_is_read() {
         request.headers_mut().insert(name, value.parse().unwrap());
         let (status, _) = answer(request).await;
         assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{name}: {value}");
+    }
+    for (name, values) in [
+        ("content-type", ["text/xml; charset=utf-8", "text/xml; charset=utf-16"]),
+        ("content-encoding", ["identity", "gzip"]),
+    ] {
+        let mut request = post(PATH, call("Wipe", &good_token(), ""));
+        request.headers_mut().remove(name);
+        for value in values {
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        assert_eq!(answer(request).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{name} twice");
     }
 }
 
