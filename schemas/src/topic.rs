@@ -176,6 +176,8 @@ impl fmt::Display for Prefix {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -209,5 +211,58 @@ mod tests {
         assert!(prefix.rows(&tenant, &Table::new("x".repeat(128)).unwrap()).is_ok());
         // 48 + 64 + 128 + 2 dots stay below the limit whatever the names are; the check guards wider rules.
         assert_eq!(48 + 64 + 128 + 2, 242);
+    }
+
+    fn names() -> impl Strategy<Value = (Prefix, Tenant, Table)> {
+        // Few letters, so that names which are alike, or begin alike, are met.
+        let prefix = "[a-bA-B][a-b0-1_-]{0,5}(-sys|-history)?[a-b]?|[A-Za-z][A-Za-z0-9_-]{0,47}"
+            .prop_filter_map("a prefix", |name| Prefix::new(name).ok());
+        let tenant =
+            "[a-bA-B][a-b0-1]{0,3}|[A-Za-z][A-Za-z0-9]{0,63}".prop_map(|name| Tenant::new(name).unwrap());
+        let table =
+            "[a-bA-B][a-b0-1_]{0,3}|[A-Za-z][A-Za-z0-9_]{0,127}".prop_map(|name| Table::new(name).unwrap());
+        (prefix, tenant, table)
+    }
+
+    proptest! {
+        #[test]
+        fn p9_a_topic_is_one_tables_of_one_tenant_of_one_application(one in names(), two in names()) {
+            let topics = [&one, &two].map(|(prefix, tenant, table)| prefix.rows(tenant, table).unwrap());
+            prop_assert_eq!(topics[0] == topics[1], one == two);
+            for ((prefix, tenant, table), topic) in [&one, &two].into_iter().zip(&topics) {
+                prop_assert_eq!(prefix.parse_rows(topic), Some((tenant.clone(), table.clone())));
+                prop_assert!(topic.len() <= MAX_TOPIC_BYTES && topic.is_ascii());
+                prop_assert_eq!(topic.matches('.').count(), 2);
+            }
+            // Another application reads nothing of ours, and rows are never system records.
+            if one.0 != two.0 {
+                prop_assert_eq!(one.0.parse_rows(&topics[1]), None);
+            }
+            for system in [two.0.positions(&two.1), two.0.cycles(&two.1)] {
+                prop_assert_eq!(one.0.parse_rows(&system), None);
+                prop_assert!(!topics.contains(&system));
+            }
+        }
+
+        #[test]
+        fn p9_what_parses_as_a_row_topic_is_written_the_same_again(
+            prefix in "[ab-]{1,3}", topic in "[ab.-]{0,9}|[ab]\\.[ab0]{1,2}\\.[ab_0]{1,2}|\\PC{0,20}",
+        ) {
+            let Ok(prefix) = Prefix::new(prefix) else { return Ok(()) };
+            if let Some((tenant, table)) = prefix.parse_rows(&topic) {
+                prop_assert_eq!(prefix.rows(&tenant, &table).unwrap(), topic);
+            }
+        }
+
+        #[test]
+        fn p9_only_names_by_the_rules_are_names(name in "\\PC{0,4}|[A-Za-z0-9_.-]{0,70}|[A-Za-z][A-Za-z0-9_]{120,135}") {
+            let plain = |rest: fn(u8) -> bool, most: usize| {
+                name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+                    && name.len() <= most
+                    && name.bytes().all(rest)
+            };
+            prop_assert_eq!(Tenant::new(name.as_str()).is_ok(), plain(|b| b.is_ascii_alphanumeric(), 64));
+            prop_assert_eq!(Table::new(name.as_str()).is_ok(), plain(|b| b.is_ascii_alphanumeric() || b == b'_', 128));
+        }
     }
 }

@@ -3,17 +3,20 @@
 //! Trust comes from the operator, never from a token: the certificates whose keys may sign ([`certificate`]), the
 //! issuer, the application's id and the tenants it serves are configuration. A token is accepted only as a whole
 //! ([`token`]), and only an accepted token's nonce may be signed ([`sign`]): the answer to Authenticate has the very
-//! format of the vendor's system-user token, so signing anything else could mint a credential.
+//! format of the vendor's system-user token, so signing anything else could mint a credential. And a token carries one
+//! call ([`nonces`]).
 
 mod applications;
 pub mod certificate;
 mod json;
+mod nonces;
 mod rsa_xml;
 pub mod secret;
 pub mod sign;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod token;
+pub mod trusted;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -23,8 +26,10 @@ use thiserror::Error;
 
 pub use self::applications::{Accepted, Application, Applications};
 pub use self::certificate::{Certificate, CertificateError, Thumbprint};
+pub use self::nonces::Nonces;
 pub use self::sign::{KeyError, SignError, Signer};
 pub use self::token::{Claims, TokenError, Verifier};
+pub use self::trusted::Trusted;
 
 /// Below this many bits a key is too short for new use; the vendor's sample keys have 1024.
 pub const USUAL_KEY_BITS: usize = 2048;

@@ -5,9 +5,12 @@ use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use rsa::traits::PrivateKeyParts as _;
 
 use std::fs;
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
 
 use super::*;
-use crate::auth::testing::{NONCE, NOW, other_key, rsa_xml, short_key, vendor_key, xml_numbers};
+use crate::auth::testing::{NONCE, NOW, other_key, rsa_xml, short_key, signer, vendor_key, xml_numbers};
 
 fn xml(key: &RsaPrivateKey) -> String {
     rsa_xml(&xml_numbers(key))
@@ -168,4 +171,30 @@ fn a_file_that_others_can_write_is_refused_and_one_they_can_read_is_warned_of() 
     let error = |path: &std::path::Path| Signer::from_file(path).unwrap_err();
     assert!(matches!(error(folder.path()), KeyError::Secret(SecretError::Kind)));
     assert!(matches!(error(&folder.path().join("none")), KeyError::Secret(SecretError::File(_))));
+}
+
+proptest! {
+    /// Nothing gets a signature but `^[0-9A-Fa-f]{32}\.[0-9]{12}$`, whatever is asked for.
+    #[test]
+    fn p10_the_key_signs_one_language_and_no_other(
+        text in "[0-9A-Fa-f]{32}|[0-9A-Fa-f]{30,34}|[0-9A-Fa-f]{31}[.\n G-Zé]|\\PC{0,40}",
+        now in prop_oneof![Just(NOW), any::<i64>(), -62_167_219_200..253_402_300_800i64],
+    ) {
+        static SIGNER: OnceLock<Signer> = OnceLock::new();
+        let signer = SIGNER.get_or_init(signer);
+        let is_nonce = text.len() == 32 && text.chars().all(|c| c.is_ascii_hexdigit());
+        match signer.sign(&text, now) {
+            Err(error) => prop_assert!(!is_nonce || error == SignError::Clock, "{error}"),
+            Ok(answer) => {
+                prop_assert!(is_nonce);
+                let [nonce, minute, signature] = answer.split('.').collect::<Vec<_>>().try_into().unwrap();
+                prop_assert_eq!(nonce, &text);
+                prop_assert!(minute.len() == 12 && minute.bytes().all(|byte| byte.is_ascii_digit()), "{}", minute);
+                let digest = Sha256::digest(format!("{nonce}.{minute}"));
+                let signature = STANDARD.decode(signature).unwrap();
+                let public = signer.public_key();
+                prop_assert!(public.verify(Pkcs1v15Sign::new::<Sha256>(), &digest, &signature).is_ok());
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::certificate::{Certificate, Thumbprint};
 use super::json::{self, Json, Object};
+use super::trusted::Trusted;
 
 /// Longest token that is looked at; real ones have some 800 bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -97,6 +98,9 @@ pub enum TokenError {
     /// The tenant is not on the application's list.
     #[error("tenant is not among the allowed ones")]
     TenantNotAllowed,
+    /// It came with another call before.
+    #[error("token was used for another call: who else has it?")]
+    Used,
 }
 
 /// What an accepted token says.
@@ -111,18 +115,24 @@ pub struct Claims {
 }
 
 /// Checks the tokens of one application.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Verifier {
     issuer: String,
     audience: String,
-    certificates: Vec<Certificate>,
+    trusted: Trusted,
 }
 
 impl Verifier {
     /// For tokens of `issuer` to the application `application_id`, signed with the key of any of the certificates.
     #[must_use]
     pub fn new(issuer: &str, application_id: &str, certificates: Vec<Certificate>) -> Self {
-        Self { issuer: issuer.to_owned(), audience: format!("spn:{application_id}"), certificates }
+        Self::trusting(issuer, application_id, Trusted::fixed(certificates))
+    }
+
+    /// The same with certificates that may change.
+    #[must_use]
+    pub fn trusting(issuer: &str, application_id: &str, trusted: Trusted) -> Self {
+        Self { issuer: issuer.to_owned(), audience: format!("spn:{application_id}"), trusted }
     }
 
     /// The `aud` that is accepted.
@@ -133,8 +143,8 @@ impl Verifier {
 
     /// The trusted certificates.
     #[must_use]
-    pub fn certificates(&self) -> &[Certificate] {
-        &self.certificates
+    pub fn trusted(&self) -> &Trusted {
+        &self.trusted
     }
 
     /// Checks everything. A token is valid while `nbf - 60 <= now < exp + 60`: RFC 7519 ends it *at* `exp`.
@@ -145,7 +155,8 @@ impl Verifier {
         let parts = Parts::split(token)?;
         let header = parts.header()?;
         check_header(&header)?;
-        let candidates = self.candidates(&header)?;
+        let trusted = self.trusted.certificates();
+        let candidates = candidates(&trusted, &header)?;
         let signature = decode(parts.signature, "signature")?;
         let digest = Sha256::digest(parts.signed.as_bytes());
         let is_by = |certificate: &&Certificate| {
@@ -155,21 +166,6 @@ impl Verifier {
             return Err(TokenError::Signature);
         }
         self.check_claims(&parts.claims()?, now_seconds)
-    }
-
-    /// Keys that may have made the signature. `kid` and `x5t` choose among the configured ones and no others.
-    fn candidates(&self, header: &Object) -> Result<Vec<&Certificate>, TokenError> {
-        let kid = optional_text(header, "kid")?;
-        let x5t = optional_text(header, "x5t")?;
-        let x5t =
-            x5t.map(|text| Thumbprint::from_base64url(text).ok_or(TokenError::UnknownKey)).transpose()?;
-        let candidates: Vec<_> = self
-            .certificates
-            .iter()
-            .filter(|certificate| kid.is_none_or(|hex| certificate.thumbprint.is_hex(hex)))
-            .filter(|certificate| x5t.is_none_or(|thumbprint| certificate.thumbprint == thumbprint))
-            .collect();
-        if candidates.is_empty() { Err(TokenError::UnknownKey) } else { Ok(candidates) }
     }
 
     fn check_claims(&self, claims: &Object, now: i64) -> Result<Claims, TokenError> {
@@ -188,6 +184,19 @@ impl Verifier {
         let not_before = check_times(claims, now)?;
         Ok(Claims { tenant, nonce: nonce.to_owned(), not_before })
     }
+}
+
+/// Keys that may have made the signature. `kid` and `x5t` choose among the configured ones and no others.
+fn candidates<'c>(trusted: &'c [Certificate], header: &Object) -> Result<Vec<&'c Certificate>, TokenError> {
+    let kid = optional_text(header, "kid")?;
+    let x5t = optional_text(header, "x5t")?;
+    let x5t = x5t.map(|text| Thumbprint::from_base64url(text).ok_or(TokenError::UnknownKey)).transpose()?;
+    let candidates: Vec<_> = trusted
+        .iter()
+        .filter(|certificate| kid.is_none_or(|hex| certificate.thumbprint.is_hex(hex)))
+        .filter(|certificate| x5t.is_none_or(|thumbprint| certificate.thumbprint == thumbprint))
+        .collect();
+    if candidates.is_empty() { Err(TokenError::UnknownKey) } else { Ok(candidates) }
 }
 
 /// The audience that a token claims, unchecked: good for choosing whose rules it is checked by, for nothing else.

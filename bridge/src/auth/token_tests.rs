@@ -453,7 +453,92 @@ fn a_library_of_others_makes_tokens_that_are_accepted_and_accepts_ours() {
     assert_eq!(read.unwrap().claims, claims_json);
 }
 
+/// A change to a good token, and whether the bridge is stricter about it than the library.
+type Change = (fn(Token) -> Token, Strictness);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Strictness {
+    /// Both take it, or neither does.
+    Same,
+    /// A rule that only the bridge has.
+    Ours,
+}
+
+/// Now, by the clock: the library has no other.
+fn wall_clock() -> i64 {
+    i64::try_from(jsonwebtoken::get_current_timestamp()).unwrap()
+}
+
+/// Far from the boundaries, which the table above has: a second may pass between the two.
+fn lived(token: Token, from: i64, to: i64) -> Token {
+    token.claim("nbf", wall_clock() + from).claim("exp", wall_clock() + to)
+}
+
+const CHANGES: [Change; 32] = {
+    use Strictness::{Ours, Same};
+    [
+        (|token| token, Same),
+        (|token| lived(token, -300, 60), Same),
+        (|token| lived(token, -400, -30), Same),
+        (|token| lived(token, 30, 300), Same),
+        (|token| lived(token, -500, -100), Same),
+        (|token| lived(token, 100, 400), Same),
+        (|token| lived(token, -300, 900), Ours),
+        (|token| token.without_claim("exp"), Same),
+        (|token| token.without_claim("nbf"), Same),
+        (|token| token.claim("exp", "soon"), Same),
+        (|token| token.claim("iss", "SuperOffice"), Same),
+        (|token| token.without_claim("iss"), Same),
+        (|token| token.claim("iss", json!(["SuperOffice AS"])), Ours),
+        (|token| token.claim("aud", "spn:other"), Same),
+        (|token| token.without_claim("aud"), Same),
+        (|token| token.claim("aud", json!([format!("spn:{APPLICATION_ID}")])), Ours),
+        (|token| token.claim("nonce", "f".repeat(32)), Same),
+        (|token| token.claim("nonce", "f".repeat(31)), Ours),
+        (|token| token.claim("sub", "Cust2"), Ours),
+        (|token| token.without_claim("sub"), Same),
+        (|token| token.without_claim(CONTEXT), Ours),
+        (|token| token.claim(CONTEXT, "Cust2").claim("sub", "Cust2"), Same),
+        (|token| token.header("alg", "RS384"), Same),
+        (|token| token.header("alg", "HS256"), Same),
+        (|token| token.header("alg", "none"), Same),
+        (|token| token.header("typ", "at+jwt"), Ours),
+        (|token| token.without_header("typ"), Same),
+        (|token| token.header("kid", "other"), Ours),
+        (|token| token.without_header("kid").without_header("x5t"), Same),
+        (|token| token.header("crit", json!(["exp"])), Ours),
+        (|token| token.header("jku", "https://example.org"), Ours),
+        (|token| token.claim("more", json!({"a": [1, 2.5, null]})), Same),
+    ]
+};
+
+fn second_opinion(token: &str) -> bool {
+    let public = vendor_key().to_public_key().to_pkcs1_der().unwrap();
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.leeway = LEEWAY_SECONDS.unsigned_abs();
+    validation.validate_nbf = true;
+    validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss"]);
+    validation.set_audience(&[format!("spn:{APPLICATION_ID}")]);
+    validation.set_issuer(&["SuperOffice AS"]);
+    jsonwebtoken::decode::<Value>(token, &DecodingKey::from_rsa_der(public.as_bytes()), &validation).is_ok()
+}
+
 proptest! {
+    /// Tokens changed in up to three ways, signed by the vendor or somebody else: whatever the bridge takes, another
+    /// library takes too, and where they differ it is by a rule that is the bridge's own.
+    #[test]
+    fn an_independent_verifier_agrees_about_any_token(
+        changes in prop::collection::vec(prop::sample::select(CHANGES.to_vec()), 1..4), stranger in prop::bool::weighted(0.1),
+    ) {
+        let good = lived(good(), -10, 350);
+        let token = changes.iter().fold(good, |token, (change, _)| change(token));
+        let text = token.sign(if stranger { other_key() } else { vendor_key() });
+        let (ours, theirs) = (verifier().verify(&text, wall_clock()), second_opinion(&text));
+        prop_assert!(theirs || ours.is_err(), "only the bridge takes it: {:?}", token.claims);
+        let is_stricter = changes.iter().any(|(_, strictness)| *strictness == Strictness::Ours);
+        prop_assert!(ours.is_ok() || !theirs || is_stricter, "only the bridge refuses it: {:?} {:?}", ours, token.claims);
+    }
+
     #[test]
     fn nothing_but_the_signed_token_is_accepted(
         place in any::<prop::sample::Index>(), letter in "[ -~]", how in 0..4,

@@ -9,7 +9,7 @@ use super::members::{Members, contained, items, number, optional, text};
 use super::name::{Name, Namespace};
 use super::table::{self, RawTable};
 use super::value::{self, Decoded};
-use super::xml::Xml;
+use super::xml::{PlainLeaf, Xml};
 use crate::batch::{Batch, Lsn, Operation, TableColumns, Value};
 
 /// Values that deleted rows may leave out in one call. They cost the caller nothing and us 32 bytes each.
@@ -28,6 +28,8 @@ struct RawRows<'a> {
     values: Vec<Option<Cow<'a, str>>>,
     rows: Vec<RawRow>,
     replaced_nuls: u64,
+    /// How most values are written.
+    plain: Option<PlainLeaf>,
     /// All rows, also those that could not be read.
     count: usize,
     /// The first thing that could not be read.
@@ -127,18 +129,27 @@ fn parse_operation(text: &str) -> Result<Operation, ContentError> {
 /// Values stand for columns by their place, so nothing else may stand among them.
 fn read_values<'a>(xml: &mut Xml<'a>, raw: &mut RawRows<'a>) -> Result<(), SoapError> {
     let begin = raw.values.len();
-    while let Some(tag) = xml.child()? {
+    let max_columns = xml.limits().max_columns;
+    xml.find_plain_leaf(&mut raw.plain, Namespace::Arrays, Name::String);
+    loop {
+        if let Some(plain) = &raw.plain {
+            while raw.values.len() - begin < max_columns
+                && let Some(text) = xml.plain_text(plain)
+            {
+                raw.values.push(Some(Cow::Borrowed(text)));
+            }
+        }
+        let Some(tag) = xml.child()? else { return Ok(()) };
         if !tag.is(Namespace::Arrays, Name::String) {
             return Err(ContentError::new("ColumnValues holds something other than strings").into());
         }
-        if raw.values.len() - begin == xml.limits().max_columns {
+        if raw.values.len() - begin == max_columns {
             return Err(ContentError::new("a row has more values than the limit of columns").into());
         }
         let value = optional(xml, tag)?;
         raw.replaced_nuls += value.as_ref().map_or(0, |value| value.replaced_nuls);
         raw.values.push(value.map(|value| value.text));
     }
-    Ok(())
 }
 
 fn decode<'a>(

@@ -6,6 +6,7 @@ mod calls;
 mod content;
 mod documents;
 mod envelopes;
+mod plain;
 mod properties;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Every form of every type, and what must be refused.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn value(kind: ColumnType, text: &str) -> Result<Value<'_>, &'static str> {
@@ -297,3 +299,38 @@ fn bytes_are_base64_and_guids_have_their_shape() {
         assert!(value(ColumnType::Guid, text).is_err(), "{text:?}");
     }
 }
+
+proptest! {
+    /// The column's type decides, never the look of the value.
+    #[test]
+    fn p6_text_is_text_and_a_number_is_one_only_where_its_column_is(
+        text in "\\PC{0,12}|\\[?(DT|D|T|TS|I|S|L|F|M|B|A|[a-z])?:?[-+0-9:./ eE,]{0,12}\\]?|.{0,12}", number in any::<i32>(),
+    ) {
+        prop_assert_eq!(value(ColumnType::Text, &text), Ok(Value::Text(text.as_str().into())));
+        let marked = format!("[I:{number}]");
+        prop_assert_eq!(value(ColumnType::Text, &marked), Ok(Value::Text(marked.as_str().into())));
+        prop_assert_eq!(value(ColumnType::Int, &marked), Ok(Value::Int(number)));
+        prop_assert_eq!(value(ColumnType::BigInt, &marked), Ok(Value::Long(i64::from(number))));
+        prop_assert!(value(ColumnType::Float, &marked).is_err() && value(ColumnType::DateTime, &marked).is_err());
+        // Where a column has a type, what is read is of that type or nothing is.
+        for (kind, fits) in OF_THEIR_TYPE {
+            if let Ok(read) = value(kind, &text) {
+                prop_assert!(fits(&read), "{:?}: {:?}", kind, read);
+            }
+        }
+    }
+}
+
+type IsOfType = fn(&Value<'_>) -> bool;
+
+const OF_THEIR_TYPE: [(ColumnType, IsOfType); 9] = [
+    (ColumnType::SmallInt, |value| matches!(value, Value::Int(-32_768..=32_767))),
+    (ColumnType::Int, |value| matches!(value, Value::Int(_))),
+    (ColumnType::BigInt, |value| matches!(value, Value::Long(_))),
+    (ColumnType::Bit, |value| matches!(value, Value::Bool(_))),
+    (ColumnType::Float, |value| matches!(value, Value::Double(number) if number.is_finite())),
+    (DECIMAL, |value| matches!(value, Value::Decimal(number) if number.abs() < 10i128.pow(19))),
+    (ColumnType::Date, |value| matches!(value, Value::Int(-719_162..=2_932_896))),
+    (ColumnType::Time, |value| matches!(value, Value::Long(0..86_400_000_000))),
+    (ColumnType::Binary, |value| matches!(value, Value::Bytes(_))),
+];

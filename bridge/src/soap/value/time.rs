@@ -8,6 +8,8 @@ use crate::batch::Value;
 /// Ticks of 100 ns, the finest that the wire has.
 const TICKS_PER_SECOND: i64 = 10_000_000;
 const TICKS_PER_DAY: i64 = 86_400 * TICKS_PER_SECOND;
+/// 1970-01-01.
+const JULIAN_DAY_OF_1970: i64 = 2_440_588;
 const NOT_A_DATE: &str = "is not a date";
 const NOT_A_TIME: &str = "is not a time of day";
 
@@ -41,8 +43,9 @@ pub(super) fn time(form: Form<'_>) -> Result<Decoded<'static>, &'static str> {
 
 /// `MM/dd/yyyy HH:mm:ss[.fffffff]` as ticks since 1970.
 fn moment(text: &str) -> Result<i64, &'static str> {
-    let (date, time) = text.split_once(' ').ok_or("is not a date and time")?;
-    let [month, day, year] = numbers(date, '/', [2, 2, 4]).ok_or(NOT_A_DATE)?;
+    let space = text.bytes().position(|byte| byte == b' ').ok_or("is not a date and time")?;
+    let (date, time) = (text.get(..space).ok_or(NOT_A_DATE)?, text.get(space + 1..).ok_or(NOT_A_TIME)?);
+    let [month, day, year] = numbers(date, b'/', [2, 2, 4]).ok_or(NOT_A_DATE)?;
     Ok(calendar(year, month, day)? * TICKS_PER_DAY + time_of_day(time)?)
 }
 
@@ -51,10 +54,10 @@ fn days(text: &str) -> Result<i64, &'static str> {
     let year_first = text.bytes().take_while(u8::is_ascii_digit).count() == 4;
     let separator = text.bytes().find(|byte| !byte.is_ascii_digit());
     let [year, month, day] = match (separator, year_first) {
-        (Some(b'-'), true) => numbers(text, '-', [4, 2, 2]),
-        (Some(b'.'), true) => numbers(text, '.', [4, 2, 2]),
-        (Some(b'.'), false) => numbers(text, '.', [2, 2, 4]).map(|[day, month, year]| [year, month, day]),
-        (Some(b'/'), false) => numbers(text, '/', [2, 2, 4]).map(|[month, day, year]| [year, month, day]),
+        (Some(b'-'), true) => numbers(text, b'-', [4, 2, 2]),
+        (Some(b'.'), true) => numbers(text, b'.', [4, 2, 2]),
+        (Some(b'.'), false) => numbers(text, b'.', [2, 2, 4]).map(|[day, month, year]| [year, month, day]),
+        (Some(b'/'), false) => numbers(text, b'/', [2, 2, 4]).map(|[month, day, year]| [year, month, day]),
         _ => None,
     }
     .ok_or(NOT_A_DATE)?;
@@ -68,8 +71,7 @@ fn calendar(year: i64, month: i64, day: i64) -> Result<i64, &'static str> {
         Date::from_calendar_date(year, month, u8::try_from(day).ok()?).ok()
     };
     let date = date().ok_or(NOT_A_DATE)?;
-    Ok(i64::from(date.to_julian_day())
-        - i64::from(Date::from_ordinal_date(1970, 1).map_err(|_| NOT_A_DATE)?.to_julian_day()))
+    Ok(i64::from(date.to_julian_day()) - JULIAN_DAY_OF_1970)
 }
 
 /// `HH:mm[:ss[.fffffff]]` as ticks since midnight.
@@ -78,10 +80,10 @@ fn time_of_day(text: &str) -> Result<i64, &'static str> {
         Some((clock, fraction)) => (clock, Some(fraction)),
         None => (text, None),
     };
-    let [hour, minute, second] = match (numbers(clock, ':', [2, 2, 2]), fraction) {
+    let [hour, minute, second] = match (numbers(clock, b':', [2, 2, 2]), fraction) {
         (Some(clock), _) => clock,
         (None, None) => {
-            numbers(clock, ':', [2, 2]).map(|[hour, minute]| [hour, minute, 0]).ok_or(NOT_A_TIME)?
+            numbers(clock, b':', [2, 2]).map(|[hour, minute]| [hour, minute, 0]).ok_or(NOT_A_TIME)?
         }
         _ => return Err(NOT_A_TIME),
     };
@@ -98,18 +100,25 @@ fn ticks(fraction: &str) -> Result<i64, &'static str> {
     if !fits {
         return Err(NOT_A_TIME);
     }
-    format!("{fraction:0<7}").parse().map_err(|_| NOT_A_TIME)
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(7);
+    Ok(digits.fold(0, |ticks, digit| ticks * 10 + i64::from(digit - b'0')))
 }
 
 /// Exactly `N` numbers, each with as many digits as `widths` says. A single digit is not let pass: it is the sign of a
 /// culture that may also put the day first.
-fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i64; N]> {
-    let mut parts = text.split(separator);
+fn numbers<const N: usize>(text: &str, separator: u8, widths: [usize; N]) -> Option<[i64; N]> {
+    let mut rest = text.as_bytes();
     let mut numbers = [0; N];
-    for (number, width) in numbers.iter_mut().zip(widths) {
-        let part = parts.next()?;
-        let fits = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
-        *number = if fits { part.parse().ok()? } else { return None };
+    for (place, (number, width)) in numbers.iter_mut().zip(widths).enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix(&[separator])?;
+        }
+        let (digits, after) = rest.split_at_checked(width)?;
+        for digit in digits {
+            *number =
+                *number * 10 + if digit.is_ascii_digit() { i64::from(digit - b'0') } else { return None };
+        }
+        rest = after;
     }
-    parts.next().is_none().then_some(numbers)
+    rest.is_empty().then_some(numbers)
 }

@@ -4,6 +4,7 @@
 //! instruction, only the five entities and character references, bound prefixes, and the limits on nesting and
 //! attributes that keep a hostile document cheap.
 
+mod plain;
 mod rules;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event as Raw};
 
+pub(super) use self::plain::PlainLeaf;
 use self::rules::{
     are_separated, check_declaration, is_another, is_true, normalised, once, resolved, split_name, unescaped,
 };
@@ -22,6 +24,8 @@ use super::name::{Name, Namespace};
 const MAX_BINDINGS: usize = 64;
 /// Bytes up to the operation's name, without the token: what a caller may make us read before it is known.
 const MAX_PREAMBLE_BYTES: usize = 28 * 1024;
+/// Room for an attribute's name, quotes and white space around them.
+const ATTRIBUTE_EXTRA_BYTES: usize = 512;
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// An element's start with the attributes that mean something.
@@ -69,7 +73,12 @@ struct Binding {
 
 /// Reads one document.
 pub(super) struct Xml<'a> {
+    document: &'a str,
     reader: Reader<&'a [u8]>,
+    /// The element that was just begun is written `<.../>`: its end comes next, and stands nowhere.
+    is_empty_element: bool,
+    /// Nowhere a line end or a `]]>` that texts would have to be searched for.
+    has_plain_texts: bool,
     bindings: Vec<Binding>,
     depth: usize,
     seen_root: bool,
@@ -82,7 +91,7 @@ impl<'a> Xml<'a> {
     /// Begins with a whole document.
     pub(super) fn new(document: &'a [u8], limits: &'a Limits) -> Result<Self, Fault> {
         let document = std::str::from_utf8(document).map_err(|_| Fault::client("the body is not UTF-8"))?;
-        if document.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) {
+        if plain::has_control_characters(document.as_bytes()) {
             return Err(Fault::client("a control character stands unescaped"));
         }
         let mut reader = Reader::from_str(document);
@@ -91,7 +100,10 @@ impl<'a> Xml<'a> {
         config.expand_empty_elements = true;
         config.trim_markup_names_in_closing_tags = true;
         Ok(Self {
+            document,
             reader,
+            is_empty_element: false,
+            has_plain_texts: plain::has_plain_texts(document.as_bytes()),
             bindings: Vec::new(),
             depth: 0,
             seen_root: false,
@@ -207,12 +219,11 @@ impl<'a> Xml<'a> {
             return Err(Fault::client("elements are nested too deeply"));
         }
         self.depth += 1;
+        self.is_empty_element = self.read_so_far().ends_with(b"/>");
         let qualified = start.name().0;
         let (prefix, local) = split_name(qualified)?;
         let has_attributes = !start.attributes_raw().trim_ascii().is_empty();
-        if has_attributes {
-            self.bind(start)?;
-        }
+        let has_others = has_attributes && self.bind(start)?;
         let namespace = self.resolve(prefix)?;
         let mut tag = Tag {
             namespace,
@@ -221,14 +232,21 @@ impl<'a> Xml<'a> {
             must_understand: false,
             for_others: false,
         };
-        if has_attributes {
+        if has_others {
             self.attributes(start, &mut tag)?;
         }
         Ok(tag)
     }
 
-    /// Takes over the element's namespace declarations, and checks all its attributes.
-    fn bind(&mut self, start: &BytesStart<'_>) -> Result<(), Fault> {
+    /// Takes over the element's namespace declarations, and checks all its attributes. Says whether there are others
+    /// than declarations.
+    fn bind(&mut self, start: &BytesStart<'_>) -> Result<bool, Fault> {
+        // Before anything goes through them: a tag can be as long as the body.
+        let longest = self.limits.max_attributes * (self.limits.max_attribute_bytes + ATTRIBUTE_EXTRA_BYTES);
+        if start.attributes_raw().len() > longest {
+            return Err(Fault::client("an element's attributes are too long"));
+        }
+        let mut has_others = false;
         if !are_separated(start.attributes_raw()) {
             return Err(Fault::client("an attribute is malformed or stands twice"));
         }
@@ -244,7 +262,10 @@ impl<'a> Xml<'a> {
             let prefix = match split_name(attribute.key.0)? {
                 ("", "xmlns") => "",
                 ("xmlns", prefix) => prefix,
-                _ => continue,
+                _ => {
+                    has_others = true;
+                    continue;
+                }
             };
             let uri = unescaped(&attribute)?;
             let namespace = Namespace::of(&uri);
@@ -257,7 +278,7 @@ impl<'a> Xml<'a> {
             }
             self.bindings.push(Binding { depth: self.depth, prefix: prefix.to_owned(), namespace });
         }
-        Ok(())
+        Ok(has_others)
     }
 
     fn attributes(&self, start: &BytesStart<'_>, tag: &mut Tag) -> Result<(), Fault> {
@@ -304,6 +325,7 @@ impl<'a> Xml<'a> {
             self.bindings.pop();
         }
         self.depth = self.depth.checked_sub(1).ok_or(OUTSIDE)?;
+        self.is_empty_element = false;
         Ok(Event::End)
     }
 
@@ -313,10 +335,11 @@ impl<'a> Xml<'a> {
             let is_blank = text.bytes().all(|byte| byte.is_ascii_whitespace());
             return if is_blank { Ok(None) } else { Err(OUTSIDE) };
         }
-        if text.contains("]]>") {
+        if !self.has_plain_texts && text.contains("]]>") {
             return Err(Fault::client("]]> stands unescaped"));
         }
-        Ok(Some(Text { text: normalised(text), replaced_nuls: 0 }))
+        let text = if self.has_plain_texts { text } else { normalised(text) };
+        Ok(Some(Text { text, replaced_nuls: 0 }))
     }
 }
 

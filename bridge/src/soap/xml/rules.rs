@@ -77,7 +77,13 @@ pub(super) fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), Fault
 
 /// Prefix (empty where there is none) and local name.
 pub(super) fn split_name(qualified: &str) -> Result<(&str, &str), Fault> {
-    let (prefix, local) = qualified.split_once(':').unwrap_or(("", qualified));
+    let colon = qualified.bytes().position(|byte| byte == b':');
+    let (prefix, local) = match colon {
+        Some(colon) => {
+            (qualified.get(..colon).unwrap_or_default(), qualified.get(colon + 1..).unwrap_or_default())
+        }
+        None => ("", qualified),
+    };
     let fits = qualified.len() <= MAX_NAME_BYTES
         && is_name(local)
         && (is_name(prefix) || (prefix.is_empty() && !qualified.starts_with(':')));
@@ -85,9 +91,9 @@ pub(super) fn split_name(qualified: &str) -> Result<(&str, &str), Fault> {
 }
 
 fn is_name(name: &str) -> bool {
-    let first = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
-    let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-' || c == '.';
-    name.starts_with(first) && name.chars().all(rest)
+    let first = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii();
+    let rest = |byte: u8| first(byte) || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+    name.bytes().next().is_some_and(first) && name.bytes().all(rest)
 }
 
 pub(super) fn unescaped<'v>(attribute: &Attribute<'v>) -> Result<Cow<'v, str>, Fault> {
