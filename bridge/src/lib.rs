@@ -6,8 +6,12 @@
 pub mod auth;
 pub mod batch;
 pub mod bus;
+pub mod check;
 pub mod clock;
 pub mod config;
+pub mod failpoint;
+pub mod health;
 pub mod http;
+pub mod metrics;
 pub mod run;
 pub mod soap;
