@@ -56,7 +56,9 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(settings: &Settings) -> Result<Self, KafkaError> {
-        let (consumer, admin) = (settings.consumer().create()?, settings.admin().create()?);
+        let consumer: BaseConsumer = settings.consumer().create()?;
+        let admin = settings.admin().create()?;
+        librdkafka::take_log(consumer.client());
         Ok(Self { consumer, admin, prefix: settings.prefix.clone() })
     }
 

@@ -12,7 +12,9 @@ use demo::{Demo, Ending};
 /// Shows the whole way on this machine: a vendor's stand-in pushes a CRM tenant's database through the bridge onto real
 /// Kafka topics with registered schemas and into a SQLite mirror, and keeps changing rows.
 ///
-/// Ends with a comparison of source and mirror, table by table; exit code 0 says that they are equal.
+/// Ends with a comparison of source and mirror, table by table; exit code 0 says that they are equal. Kafka and the
+/// registry are started, unless MIRRORBUS_TEST_KAFKA and MIRRORBUS_TEST_REGISTRY name some: those are used and left as
+/// they are, with the topics that the demo made.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -1,5 +1,7 @@
-//! Starts the parts: Kafka and the registry, the bridge, the mirror. All of them end with the value that holds them.
+//! Starts the parts: Kafka and the registry unless the environment names some, the bridge, the mirror. All of them end
+//! with the value that holds them.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -21,13 +23,18 @@ const APPLICATION_ID: &str = "demo0123456789abcdef";
 const ANSWER: Duration = Duration::from_secs(30);
 /// A program that has not ended by then is killed.
 const END: Duration = Duration::from_secs(20);
+/// Services of somebody else's, to be used instead of the demo's own.
+const KAFKA: &str = "MIRRORBUS_TEST_KAFKA";
+const REGISTRY: &str = "MIRRORBUS_TEST_REGISTRY";
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Everything that runs, in the order in which it ends.
 pub(crate) struct Stage {
     mirror: Program,
     bridge: Program,
-    services: Services,
+    kafka: String,
+    registry: String,
+    _services: Option<Services>,
     pub(crate) application: Application,
     pub(crate) url: String,
     pub(crate) mirror_folder: PathBuf,
@@ -43,9 +50,14 @@ struct Program {
 impl Stage {
     pub(crate) fn set(folder: &Path, ending: &Ending) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let services = start_services(folder, ending)?;
-        let registry = services.registry_url().context("the registry was not started")?;
-        let kafka = services.bootstrap_servers();
+        let (kafka, registry, services) = match named_services()? {
+            Some((kafka, registry)) => (kafka, registry, None),
+            None => {
+                let services = start_services(folder, ending)?;
+                let registry = services.registry_url().context("the registry was not started")?;
+                (services.bootstrap_servers(), registry, Some(services))
+            }
+        };
         let application = application(&folder.join("application"))?;
         let [port, admin_port] = [free_port()?, free_port()?];
         let config = write_example(folder)?;
@@ -69,12 +81,12 @@ impl Stage {
             ["run", "--kafka", &kafka, "--registry", &registry, "--prefix", PREFIX, "--folder", folder_text];
         let mirror = Program::start("mirror-sqlite", &arguments, &[], folder)?;
         println!("mirror writes to {} (log: {})", mirror_folder.display(), mirror.log.display());
-        Ok(Self { mirror, bridge, services, application, url, mirror_folder })
+        Ok(Self { mirror, bridge, kafka, registry, _services: services, application, url, mirror_folder })
     }
 
     /// Where Kafka and the registry answer, for people who want to look.
-    pub(crate) fn addresses(&self) -> (String, String) {
-        (self.services.bootstrap_servers(), self.services.registry_url().unwrap_or_default())
+    pub(crate) fn addresses(&self) -> (&str, &str) {
+        (&self.kafka, &self.registry)
     }
 
     /// An error when a part has ended.
@@ -83,7 +95,7 @@ impl Stage {
         self.mirror.check()
     }
 
-    /// Ends bridge and mirror in order; Kafka and the registry end with the value.
+    /// Ends bridge and mirror in order; Kafka and the registry, where they are the demo's own, end with the value.
     pub(crate) fn clear(mut self) {
         println!("stopping");
         self.bridge.end();
@@ -91,8 +103,22 @@ impl Stage {
     }
 }
 
+/// Kafka and the registry that the environment names, which the demo then neither starts nor stops.
+fn named_services() -> anyhow::Result<Option<(String, String)>> {
+    let [kafka, registry] =
+        [KAFKA, REGISTRY].map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    match (kafka, registry) {
+        (Some(kafka), Some(registry)) => {
+            println!("using kafka on {kafka} and the registry on {registry}, as {KAFKA} and {REGISTRY} say");
+            Ok(Some((kafka, registry)))
+        }
+        (None, None) => Ok(None),
+        _ => bail!("{KAFKA} and {REGISTRY} go together: set both or none"),
+    }
+}
+
 fn start_services(folder: &Path, ending: &Ending) -> anyhow::Result<Services> {
-    let options = Options { folder: folder.join("services"), registry: Some(Storage::Disk), nodes: 1 };
+    let options = Options::new(folder.join("services"), Some(Storage::Disk), 1);
     let mut tell = |line: &str| println!("{line}");
     Ok(Services::start_unless(&options, ending.flag(), &mut tell)?)
 }

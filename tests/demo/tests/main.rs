@@ -4,17 +4,20 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use demo::comparison::Comparison;
 use operations_center::tenant::Tenant;
+use services::{Options, Services, Storage};
 
 const TENANT: &str = "Cust10001";
 
-fn run(folder: &Path, seconds: &str) -> Output {
+fn demo(folder: &Path, seconds: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
     command.args(["--seconds", seconds, "--size", "20", "--folder"]).arg(folder);
-    command.output().unwrap()
+    // Whoever runs this test may have named services of their own.
+    command.env_remove("MIRRORBUS_TEST_KAFKA").env_remove("MIRRORBUS_TEST_REGISTRY");
+    command
 }
 
 /// Processes whose command line names the folder.
@@ -30,7 +33,7 @@ fn processes_of(folder: &Path) -> Vec<String> {
 #[test]
 fn it_ends_by_itself_with_an_equal_comparison_that_one_changed_cell_makes_fail() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(folder.path(), "3");
+    let output = demo(folder.path(), "3").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("rows: equal"), "{text}");
@@ -64,4 +67,25 @@ fn it_ends_by_itself_with_an_equal_comparison_that_one_changed_cell_makes_fail()
     let different: Vec<_> = after.tables.iter().filter(|(_, table)| !table.is_equal()).collect();
     assert_eq!(different.len(), 1, "{after}");
     assert_eq!(different[0].0, "contact");
+}
+
+#[test]
+fn it_uses_the_services_that_the_environment_names_and_leaves_them_running() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let options = Options::new(elsewhere.path(), Some(Storage::Memory), 1);
+    let services = Services::start(&options, &mut |_| {}).unwrap();
+    let (kafka, registry) = (services.bootstrap_servers(), services.registry_url().unwrap());
+    let mut command = demo(folder.path(), "1");
+    let output = command.env("MIRRORBUS_TEST_KAFKA", &kafka).output().unwrap();
+    assert!(!output.status.success(), "half of an answer is a mistake");
+    command.env("MIRRORBUS_TEST_KAFKA", &kafka).env("MIRRORBUS_TEST_REGISTRY", &registry);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("rows: equal"), "{text}");
+    assert!(!folder.path().join("services").exists(), "services of its own were started");
+    let subjects =
+        ureq::get(format!("{registry}/subjects")).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(subjects.contains("crm.Cust10001.contact-value"), "{subjects}");
+    services.leader_of("crm.Cust10001.contact", 0).unwrap();
 }

@@ -76,6 +76,25 @@ pub enum ServicesError {
     /// Zero nodes cannot form a cluster.
     #[error("a kafka cluster needs at least one node")]
     NoNodes,
+    /// The cluster has no such node, or it was stopped.
+    #[error("no kafka node {id} runs")]
+    NoNode {
+        /// Its number.
+        id: u32,
+    },
+    /// The folder's services have no registry.
+    #[error("these services have no registry")]
+    NoRegistry,
+    /// Nobody told in time which node leads a partition.
+    #[error("no leader of {topic}, partition {partition}, within {seconds} s")]
+    NoLeader {
+        /// The topic.
+        topic: String,
+        /// The partition's number.
+        partition: i32,
+        /// How long it was asked for.
+        seconds: u64,
+    },
     /// The caller asked to stop.
     #[error("stopped before the services were started")]
     Cancelled,

@@ -7,12 +7,16 @@
 //! Each child has its own process group. A terminal's Ctrl-C thus reaches this process only, and it decides
 //! who stops first.
 
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// A signal that is not heard within this time is not waited for.
+const PAUSED: Duration = Duration::from_secs(10);
 
 /// A signal that a guarded process can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,11 @@ pub enum Signal {
     Terminate,
     /// The end without one.
     Kill,
+    /// A pause that the process does not notice, until [`Signal::Continue`]. Only for [`process`]: the guard of a
+    /// [`command`] would pause too.
+    Stop,
+    /// The end of a pause.
+    Continue,
 }
 
 impl Signal {
@@ -31,13 +40,17 @@ impl Signal {
             Signal::Interrupt => b"INT\n",
             Signal::Terminate => b"TERM\n",
             Signal::Kill => b"KILL\n",
+            Signal::Stop => b"STOP\n",
+            Signal::Continue => b"CONT\n",
         }
     }
 }
 
-/// The start of a command line that runs a JVM deaf to Ctrl-C: add the path of `java` and its arguments.
-pub(crate) fn jvm() -> Command {
-    shell(include_str!("guard/jvm.sh"))
+/// The start of a command line that runs one process, deaf to Ctrl-C: add the program and its arguments.
+///
+/// Signals go to this process alone.
+pub fn process() -> Command {
+    shell(include_str!("guard/process.sh"))
 }
 
 /// The start of a command line that runs any command: add the program and its arguments.
@@ -56,20 +69,22 @@ fn shell(script: &str) -> Command {
 /// A running child. Dropping it kills the child and waits for its end.
 #[derive(Debug)]
 pub struct Guarded {
+    /// The shell's process id.
+    guard: u32,
     control: Option<ChildStdin>,
     exits: Receiver<ExitStatus>,
     exit: Option<ExitStatus>,
 }
 
 impl Guarded {
-    /// Starts a command line begun with [`command`].
+    /// Starts a command line begun with [`command`] or [`process`].
     ///
     /// # Errors
     /// When `sh` cannot be started. A missing program is no error here: the child then exits with 127.
     pub fn spawn(mut command: Command) -> io::Result<Guarded> {
         let mut child = command.stdin(Stdio::piped()).process_group(0).spawn()?;
-        let control = child.stdin.take();
-        Ok(Guarded { control, exits: reap(child), exit: None })
+        let (guard, control) = (child.id(), child.stdin.take());
+        Ok(Guarded { guard, control, exits: reap(child), exit: None })
     }
 
     /// Sends a signal; a child that has ended already is left in peace.
@@ -77,6 +92,15 @@ impl Guarded {
         if let Some(control) = &mut self.control {
             // The write fails only when the guard has ended, and with it the child.
             let _ = control.write_all(signal.line());
+        }
+    }
+
+    /// Stops a [`process`] where it is, and returns once it stands still: what is done then cannot overtake the signal.
+    pub fn pause(&mut self) {
+        self.signal(Signal::Stop);
+        let begin = Instant::now();
+        while !has_stopped_child(self.guard) && begin.elapsed() < PAUSED {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -96,6 +120,18 @@ impl Drop for Guarded {
             let _ = self.exits.recv();
         }
     }
+}
+
+/// Whether a child of this process stands still, as /proc says. Nobody else is told.
+fn has_stopped_child(parent: u32) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+    // The name in parentheses may hold anything; state and parent follow it.
+    let mut facts = stats.filter_map(|stat| {
+        let mut words = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned);
+        Some((words.next()?, words.next()?))
+    });
+    facts.any(|(state, of)| state == "T" && of == parent.to_string())
 }
 
 /// A thread that waits for the child, because the standard library has no wait with a deadline.
@@ -119,15 +155,16 @@ mod tests {
         // The script says when it is ready on a pipe of its own, for a signal must not come before its trap.
         guard.args(["sh", "-c", script]).stdout(Stdio::piped());
         let mut child = guard.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
+        let guard = child.id();
         let (control, output) = (child.stdin.take(), child.stdout.take().unwrap());
         let mut output = io::BufReader::new(output);
         io::BufRead::read_line(&mut output, &mut String::new()).unwrap();
-        (Guarded { control, exits: reap(child), exit: None }, output)
+        (Guarded { guard, control, exits: reap(child), exit: None }, output)
     }
 
     #[test]
     fn the_exit_code_passes_both_guards() {
-        for guard in [jvm(), command()] {
+        for guard in [process(), command()] {
             let (mut guarded, _output) = start(guard, "echo ready; exit 7");
             assert_eq!(guarded.wait(LONG).unwrap().code(), Some(7));
         }
@@ -142,12 +179,32 @@ mod tests {
     }
 
     #[test]
-    fn a_jvm_ignores_an_interrupt_and_hears_a_termination() {
-        let (mut guarded, _output) = start(jvm(), "echo ready; exec sleep 60");
+    fn a_process_ignores_an_interrupt_and_hears_a_termination() {
+        let (mut guarded, _output) = start(process(), "echo ready; exec sleep 60");
         guarded.signal(Signal::Interrupt);
         assert_eq!(guarded.wait(Duration::from_millis(200)), None);
         guarded.signal(Signal::Terminate);
         assert_eq!(guarded.wait(LONG).unwrap().code(), Some(128 + 15));
+    }
+
+    #[test]
+    fn a_paused_process_says_nothing_until_it_goes_on_and_is_killed_with_its_guard() {
+        let (mut guarded, mut output) = start(process(), "while echo alive; do sleep 0.01; done");
+        guarded.pause();
+        assert!(has_stopped_child(guarded.guard));
+        let (sender, receiver) = channel();
+        let reader = thread::spawn(move || {
+            let mut line = String::new();
+            while io::BufRead::read_line(&mut output, &mut line).unwrap() > 0 {
+                let _ = sender.send(());
+            }
+        });
+        while receiver.recv_timeout(Duration::from_millis(300)).is_ok() {}
+        guarded.signal(Signal::Continue);
+        receiver.recv_timeout(LONG).unwrap();
+        guarded.signal(Signal::Stop);
+        drop(guarded);
+        reader.join().unwrap();
     }
 
     #[test]

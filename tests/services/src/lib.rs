@@ -6,6 +6,7 @@ mod fetch;
 pub mod guard;
 mod jvm;
 mod kafka;
+mod leaders;
 mod ports;
 mod process;
 mod ready;
@@ -19,6 +20,7 @@ use std::sync::atomic::AtomicBool;
 pub use error::ServicesError;
 pub use registry::Storage;
 pub use services::{Options, Services};
+pub use settings::Proxied;
 
 /// Downloads everything that [`Services::start`] needs, if it is not there yet.
 ///

@@ -159,7 +159,7 @@ fn with_services(
     };
     let folder = settings.folder.as_deref().or(temporary.as_ref().map(|folder| folder.path()));
     let folder = folder.context("no folder")?.to_owned();
-    let options = Options { folder, registry: settings.registry.storage(), nodes: settings.nodes };
+    let options = Options::new(folder, settings.registry.storage(), settings.nodes);
     match Services::start_unless(&options, &cancelled, &mut tell) {
         Ok(services) => {
             let done = work(&services, &signals);

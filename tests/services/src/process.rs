@@ -82,9 +82,25 @@ impl Process {
         }
     }
 
-    /// Asks the process to end; [`Process::finish`] waits for it.
+    /// Stops the process where it is, until [`Process::resume`].
+    pub(crate) fn pause(&mut self) {
+        self.guarded.pause();
+    }
+
+    /// Lets a paused process go on; one that runs does not notice.
+    pub(crate) fn resume(&mut self) {
+        self.guarded.signal(Signal::Continue);
+    }
+
+    /// Whether the process has ended by itself or by a signal.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.guarded.wait(Duration::ZERO).is_some()
+    }
+
+    /// Asks the process to end, paused or not; [`Process::finish`] waits for it.
     pub(crate) fn terminate(&mut self) {
         self.guarded.signal(Signal::Terminate);
+        self.resume();
     }
 
     /// Waits for the end, and brings it about when it takes too long.

@@ -1,4 +1,4 @@
-//! Whether a service really answers, asked the way its users will ask.
+//! Whether a service really answers, asked the way its users will ask, and who leads what.
 //!
 //! An open port says little: Kafka opens it before it knows its topics, and the first transaction waits
 //! until the log of transactions has been created.
@@ -9,19 +9,23 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
+use rdkafka::metadata::{Metadata, MetadataBroker, MetadataTopic};
 use rdkafka::producer::{BaseProducer, Producer};
 
 /// One question's time limit. Questions are repeated, so it only bounds how late a failure is noticed.
 const ASK: Duration = Duration::from_secs(1);
 
-/// A client for [`lists_brokers`].
+/// A client for the questions here but [`begins_transactions`].
 pub(crate) fn client(bootstrap_servers: &str) -> KafkaResult<BaseProducer> {
     settings(bootstrap_servers).create()
 }
 
 /// A client for [`begins_transactions`].
 pub(crate) fn transactional_client(bootstrap_servers: &str) -> KafkaResult<BaseProducer> {
-    settings(bootstrap_servers).set("transactional.id", "mirrorbus-services-ready").create()
+    let mut settings = settings(bootstrap_servers);
+    // Below whatever a test lets brokers allow.
+    settings.set("transactional.id", "mirrorbus-services-ready").set("transaction.timeout.ms", "10000");
+    settings.create()
 }
 
 fn settings(bootstrap_servers: &str) -> ClientConfig {
@@ -32,10 +36,40 @@ fn settings(bootstrap_servers: &str) -> ClientConfig {
     settings
 }
 
-/// Whether the node at this port knows all brokers of its cluster.
-pub(crate) fn lists_brokers(client: &BaseProducer, port: u16, brokers: usize) -> bool {
-    connect(port).is_ok()
-        && client.client().fetch_metadata(None, ASK).is_ok_and(|metadata| metadata.brokers().len() == brokers)
+/// Whether the node at this port knows all brokers of its cluster, and every partition has all its copies.
+pub(crate) fn is_whole(client: &BaseProducer, port: u16, brokers: usize) -> bool {
+    let Some(metadata) = metadata(client, port) else { return false };
+    let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+    metadata.brokers().len() == brokers
+        && partitions
+            .all(|partition| partition.leader() >= 0 && partition.isr().len() == partition.replicas().len())
+}
+
+/// Whether the node at this port counts itself among the brokers of its cluster.
+pub(crate) fn lists_broker(client: &BaseProducer, port: u16, id: u32) -> bool {
+    let metadata = metadata(client, port);
+    let is_it = |broker: &MetadataBroker| u32::try_from(broker.id()) == Ok(id);
+    metadata.is_some_and(|metadata| metadata.brokers().iter().any(is_it))
+}
+
+fn metadata(client: &BaseProducer, port: u16) -> Option<Metadata> {
+    connect(port).ok()?;
+    client.client().fetch_metadata(None, ASK).ok()
+}
+
+/// The node that leads a partition.
+pub(crate) fn leader(client: &BaseProducer, topic: &str, partition: i32) -> Option<u32> {
+    let metadata = client.client().fetch_metadata(Some(topic), ASK).ok()?;
+    let topic = metadata.topics().iter().find(|found| found.name() == topic)?;
+    let partition = topic.partitions().iter().find(|found| found.id() == partition)?;
+    u32::try_from(partition.leader()).ok()
+}
+
+/// How many partitions a topic has.
+pub(crate) fn partitions(client: &BaseProducer, topic: &str) -> Option<usize> {
+    let metadata = client.client().fetch_metadata(Some(topic), ASK).ok()?;
+    let topic = metadata.topics().iter().find(|found| found.name() == topic)?;
+    Some(topic.partitions().len()).filter(|count| *count > 0)
 }
 
 /// Whether the cluster gives out a producer's epoch, for which it needs its log of transactions.

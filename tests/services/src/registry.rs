@@ -31,46 +31,52 @@ pub enum Storage {
     Disk,
 }
 
-/// A registry that runs, though it may not answer yet.
+/// How to start a registry; it can be started again and again, on the same port and data.
 #[derive(Debug)]
 pub(crate) struct Registry {
+    java: PathBuf,
+    program: PathBuf,
+    folder: PathBuf,
+    storage: Storage,
     port: u16,
-    process: Process,
+    process: Option<Process>,
 }
 
 impl Registry {
+    /// A registry that is not started yet, with its data inside `folder`.
+    pub(crate) fn new(java: &Path, program: &Path, folder: &Path, storage: Storage, port: u16) -> Registry {
+        let [java, program, folder] = [java, program, folder].map(Path::to_owned);
+        Registry { java, program, folder, storage, port, process: None }
+    }
+
     /// Starts the registry; [`Registry::wait_until_it_answers`] follows.
-    pub(crate) fn start(
-        java: &Path,
-        program: &Path,
-        folder: &Path,
-        storage: Storage,
-        port: u16,
-    ) -> Result<Registry, ServicesError> {
-        let data = folder.join("registry");
+    pub(crate) fn start(&mut self) -> Result<(), ServicesError> {
+        // Its files are locked until the one before has ended.
+        self.process = None;
+        let data = self.folder.join("registry");
         fs::create_dir_all(&data).map_err(ServicesError::file("create", &data))?;
-        let mut command = guard::jvm();
-        command.arg(java).args(scratch_flags(folder)).args(QUICK_JVM).args([
+        let mut command = guard::process();
+        command.arg(&self.java).args(scratch_flags(&self.folder)).args(QUICK_JVM).args([
             "-Xms64m",
             "-Xmx384m",
             "-Dquarkus.http.host=127.0.0.1",
         ]);
-        command.arg(format!("-Dquarkus.http.port={port}"));
+        command.arg(format!("-Dquarkus.http.port={}", self.port));
         // A second listener, for health, has a fixed port on all interfaces unless told otherwise: two
         // registries could not run at once. Nobody asks it, so the kernel may choose.
         command.args(["-Dquarkus.management.host=127.0.0.1", "-Dquarkus.management.port=0"]);
         command.args(["-Dquarkus.log.level=WARN", "-Dapicurio.rest.deletion.artifact.enabled=true"]);
-        command.args(storage_flags(storage, &data));
-        command.arg("-jar").arg(program.join("quarkus-run.jar")).current_dir(&data);
-        let process = Process::start("apicurio registry", command, &log(folder))?;
-        Ok(Registry { port, process })
+        command.args(storage_flags(self.storage, &data));
+        command.arg("-jar").arg(self.program.join("quarkus-run.jar")).current_dir(&data);
+        self.process = Some(Process::start("apicurio registry", command, &log(&self.folder))?);
+        Ok(())
     }
 
     /// Waits until the list of subjects is answered.
     pub(crate) fn wait_until_it_answers(&mut self, cancelled: &AtomicBool) -> Result<(), ServicesError> {
-        let subjects = format!("{PATH}/subjects");
-        let port = self.port;
-        self.process.wait_until(&Patience::new(LIMIT, cancelled), || ready::answers_ok(port, &subjects))
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let (port, subjects) = (self.port, format!("{PATH}/subjects"));
+        process.wait_until(&Patience::new(LIMIT, cancelled), || ready::answers_ok(port, &subjects))
     }
 
     pub(crate) fn url(&self) -> String {
@@ -79,12 +85,13 @@ impl Registry {
 
     /// Asks the registry to end; [`Registry::finish`] waits for it.
     pub(crate) fn terminate(&mut self) {
-        self.process.terminate();
+        self.process.iter_mut().for_each(Process::terminate);
     }
 
     /// Waits until the registry has ended.
     pub(crate) fn finish(&mut self) {
-        self.process.finish();
+        self.process.iter_mut().for_each(Process::finish);
+        self.process = None;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Kafka and the registry together, for as long as the value that stands for them lives.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -9,9 +10,10 @@ use crate::error::ServicesError;
 use crate::fetch::{self, Programs};
 use crate::jvm;
 use crate::kafka::{self, Cluster};
+use crate::leaders;
 use crate::ports;
 use crate::registry::{self, Registry, Storage};
-use crate::settings::SCRATCH;
+use crate::settings::{Proxied, SCRATCH};
 use crate::versions::{OLDEST_JAVA_FOR_KAFKA, OLDEST_JAVA_FOR_REGISTRY};
 
 /// How often a start is tried when another process takes a port between the search and the start.
@@ -26,6 +28,21 @@ pub struct Options {
     pub registry: Option<Storage>,
     /// How many Kafka nodes, each broker and controller. The number must not change for a folder.
     pub nodes: u32,
+    /// How many more listeners each node has, each of which tells its clients the port of a proxy before it.
+    pub proxied_listeners: u32,
+    /// More broker settings, for every node; they win over those of this tool.
+    pub settings: Vec<(String, String)>,
+    /// Where single nodes keep their data instead of inside the folder, by node number from 1: a disk that is to fill up.
+    pub data: BTreeMap<u32, PathBuf>,
+}
+
+impl Options {
+    /// With nothing out of the ordinary.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>, registry: Option<Storage>, nodes: u32) -> Options {
+        let (settings, data) = (Vec::new(), BTreeMap::new());
+        Options { folder: folder.into(), registry, nodes, proxied_listeners: 0, settings, data }
+    }
 }
 
 /// Running services. Dropping them stops them and waits for their end.
@@ -78,19 +95,20 @@ impl Services {
         self.cluster.bootstrap_servers()
     }
 
+    /// The listeners of a node, numbered from 1, that need a proxy before them.
+    pub fn proxied(&self, node: u32) -> &[Proxied] {
+        self.cluster.proxied(node)
+    }
+
     /// The base of the registry's Confluent-compatible interface, without a slash at its end.
     pub fn registry_url(&self) -> Option<String> {
         self.registry.as_ref().map(Registry::url)
     }
 
     /// Stops Kafka in order and waits until it has ended.
-    ///
-    /// # Errors
-    /// None today: a node that does not end in time is killed.
-    pub fn stop_kafka(&mut self) -> Result<(), ServicesError> {
+    pub fn stop_kafka(&mut self) {
         self.cluster.terminate();
         self.cluster.finish();
-        Ok(())
     }
 
     /// Ends Kafka as `kill -9` does and waits until it is gone.
@@ -98,12 +116,106 @@ impl Services {
         self.cluster.kill();
     }
 
-    /// Starts Kafka again on the same ports and the same data, and waits until it answers.
+    /// Brings Kafka back, on the same ports and data: starts the nodes that are down, lets paused ones go on, and waits
+    /// until every partition has all its copies and transactions can begin.
     ///
     /// # Errors
     /// When a node ends or stays silent during its start.
     pub fn start_kafka(&mut self) -> Result<(), ServicesError> {
         self.cluster.start(&AtomicBool::new(false))
+    }
+
+    /// Stops one node in order, which hands its partitions over, and waits until it has ended.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoNode`] where it does not run. Nodes are numbered from 1.
+    pub fn stop_node(&mut self, id: u32) -> Result<(), ServicesError> {
+        let mut process = self.cluster.take_node(id)?;
+        process.terminate();
+        process.finish();
+        Ok(())
+    }
+
+    /// Ends one node as `kill -9` does and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoNode`] where it does not run.
+    pub fn kill_node(&mut self, id: u32) -> Result<(), ServicesError> {
+        self.cluster.take_node(id)?.kill();
+        Ok(())
+    }
+
+    /// Stops one node where it is, with its connections open: SIGSTOP.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoNode`] where it does not run.
+    pub fn pause_node(&mut self, id: u32) -> Result<(), ServicesError> {
+        self.cluster.node(id)?.pause();
+        Ok(())
+    }
+
+    /// Lets a paused node go on: SIGCONT.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoNode`] where it does not run.
+    pub fn resume_node(&mut self, id: u32) -> Result<(), ServicesError> {
+        self.cluster.node(id)?.resume();
+        Ok(())
+    }
+
+    /// Whether a node still runs; one whose disk is full ends by itself.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoNode`] where it was stopped or killed from here.
+    pub fn node_has_ended(&mut self, id: u32) -> Result<bool, ServicesError> {
+        Ok(self.cluster.node(id)?.has_ended())
+    }
+
+    /// Starts one node again on its port and data and waits until it takes part, for which most nodes must be up.
+    /// [`Services::start_kafka`] starts all and waits for more.
+    ///
+    /// # Errors
+    /// When it ends or stays silent during its start.
+    pub fn start_node(&mut self, id: u32) -> Result<(), ServicesError> {
+        self.cluster.start_node(id, &AtomicBool::new(false))
+    }
+
+    /// The node that leads a partition, as the nodes that answer say: just after its end, that can be a dead one.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoLeader`] when none is known within some seconds.
+    pub fn leader_of(&self, topic: &str, partition: i32) -> Result<u32, ServicesError> {
+        leaders::leader_of(&self.bootstrap_servers(), topic, partition)
+    }
+
+    /// The node that coordinates the transactions of a `transactional.id`.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoLeader`] when none is known within some seconds.
+    pub fn coordinator_of(&self, transactional_id: &str) -> Result<u32, ServicesError> {
+        leaders::coordinator_of(&self.bootstrap_servers(), transactional_id)
+    }
+
+    /// Stops the registry in order and waits until it has ended.
+    ///
+    /// # Errors
+    /// [`ServicesError::NoRegistry`] where none was asked for.
+    pub fn stop_registry(&mut self) -> Result<(), ServicesError> {
+        let registry = self.registry.as_mut().ok_or(ServicesError::NoRegistry)?;
+        registry.terminate();
+        registry.finish();
+        Ok(())
+    }
+
+    /// Starts the registry again on the same port and waits until it answers. It has its schemas still if its storage
+    /// is [`Storage::Disk`].
+    ///
+    /// # Errors
+    /// When it ends or stays silent during its start, and [`ServicesError::NoRegistry`].
+    pub fn start_registry(&mut self) -> Result<(), ServicesError> {
+        let registry = self.registry.as_mut().ok_or(ServicesError::NoRegistry)?;
+        registry.start()?;
+        registry.wait_until_it_answers(&AtomicBool::new(false))
     }
 }
 
@@ -152,15 +264,14 @@ impl Plan {
         progress: &mut dyn FnMut(&str),
     ) -> Result<(Cluster, Option<Registry>), ServicesError> {
         let begin = Instant::now();
-        let mut names: Vec<String> = kafka::port_names(self.options.nodes).collect();
+        let mut names: Vec<String> = kafka::port_names(&self.options).collect();
         names.push(registry::PORT_NAME.to_owned());
         let ports = ports::choose(&self.folder, &names)?;
         let mut registry = match self.options.registry {
             Some(storage) => Some(self.registry(storage, ports[registry::PORT_NAME])?),
             None => None,
         };
-        let mut cluster =
-            Cluster::new(&self.java, &self.programs.kafka, &self.folder, self.options.nodes, &ports);
+        let mut cluster = Cluster::new(&self.java, &self.programs.kafka, &self.folder, &self.options, &ports);
         cluster.start(cancelled)?;
         progress(&format!("kafka answers on {} ({})", cluster.bootstrap_servers(), seconds(begin)));
         if let Some(registry) = &mut registry {
@@ -171,7 +282,9 @@ impl Plan {
     }
 
     fn registry(&self, storage: Storage, port: u16) -> Result<Registry, ServicesError> {
-        Registry::start(&self.java, &self.programs.registry, &self.folder, storage, port)
+        let mut registry = Registry::new(&self.java, &self.programs.registry, &self.folder, storage, port);
+        registry.start()?;
+        Ok(registry)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a user of the services does with them: transactions, reading a topic, schemas.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -81,10 +83,20 @@ pub(crate) fn read(kafka: &str, topic: &str, at_least: usize) -> Vec<String> {
 
 /// The names of all settings that a broker knows.
 pub(crate) fn broker_settings(kafka: &str) -> BTreeSet<String> {
+    broker_config(kafka).into_iter().map(|entry| entry.name).collect()
+}
+
+/// What a broker says of one setting.
+pub(crate) fn broker_setting(kafka: &str, name: &str) -> String {
+    let entry = broker_config(kafka).into_iter().find(|entry| entry.name == name);
+    entry.unwrap().value.unwrap()
+}
+
+fn broker_config(kafka: &str) -> Vec<ConfigEntry> {
     let admin: AdminClient<DefaultClientContext> = settings(kafka).create().unwrap();
     let brokers = [ResourceSpecifier::Broker(1)];
     let answer = runtime().block_on(admin.describe_configs(&brokers, &admin_options())).unwrap();
-    answer.into_iter().flat_map(|broker| broker.unwrap().entries).map(|entry| entry.name).collect()
+    answer.into_iter().flat_map(|broker| broker.unwrap().entries).collect()
 }
 
 pub(crate) fn brokers(kafka: &str) -> usize {
@@ -103,4 +115,24 @@ pub(crate) fn register(registry: &str, subject: &str) -> String {
 
 pub(crate) fn subjects(registry: &str) -> String {
     ureq::get(format!("{registry}/subjects")).call().unwrap().body_mut().read_to_string().unwrap()
+}
+
+/// The node that coordinates a transactional id's transactions: FindCoordinator, version 1, spoken by hand because no
+/// client here tells its answer.
+pub(crate) fn coordinator(kafka: &str, transactional_id: &str) -> u32 {
+    let mut stream = TcpStream::connect(kafka.split(',').next().unwrap()).unwrap();
+    let text = |text: &str| [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat();
+    let head = [0, 10, 0, 1, 0, 0, 0, 0];
+    let transactions = [1];
+    let request = [&head[..], &text("test"), &text(transactional_id), &transactions].concat();
+    stream.write_all(&[&(request.len() as u32).to_be_bytes()[..], &request].concat()).unwrap();
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).unwrap();
+    let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer).unwrap();
+    // Correlation id, throttle time, error code, no message, the node.
+    let (error, message) = (&answer[8..10], i16::from_be_bytes([answer[10], answer[11]]));
+    assert_eq!(error, [0, 0], "an error of Kafka");
+    let node = 12 + usize::try_from(message).unwrap_or_default();
+    u32::from_be_bytes(answer[node..node + 4].try_into().unwrap())
 }

@@ -98,7 +98,7 @@ fn ports_that_others_take_during_the_start_are_survived() {
         // Long before Kafka's JVM has come so far as to bind them.
         thread::spawn(move || take_all(&wait_for_file(&ports)))
     };
-    let options = Options { folder: folder.path().to_owned(), registry: None, nodes: 1 };
+    let options = Options::new(folder.path(), None, 1);
     let mut progress = Vec::new();
     let services = Services::start(&options, &mut |line| progress.push(line.to_owned())).unwrap();
     let taken = thief.join().unwrap();
@@ -128,7 +128,7 @@ fn wait_for_file(path: &Path) -> String {
 #[test]
 fn three_nodes_form_one_cluster_that_survives_the_kill_of_all() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { folder: folder.path().to_owned(), registry: Some(Storage::Memory), nodes: 3 };
+    let options = Options::new(folder.path(), Some(Storage::Memory), 3);
     let mut services = Services::start(&options, &mut |_| {}).unwrap();
     let kafka = services.bootstrap_servers();
     assert_eq!(kafka.split(',').count(), 3);
@@ -139,4 +139,63 @@ fn three_nodes_form_one_cluster_that_survives_the_kill_of_all() {
     services.kill_kafka();
     services.start_kafka().unwrap();
     assert_eq!(client::read(&kafka, "three", 1), ["before the kill"]);
+}
+
+/// Lets a test wait for what nobody tells it.
+fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn single_nodes_are_killed_paused_and_stopped_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = tempfile::tempdir().unwrap();
+    let mut options = Options::new(folder.path(), None, 3);
+    options.settings =
+        vec![("num.partitions".into(), "7".into()), ("offsets.topic.num.partitions".into(), "2".into())];
+    options.data = [(2, disk.path().join("data"))].into();
+    let mut services = Services::start(&options, &mut |_| {}).unwrap();
+    let kafka = services.bootstrap_servers();
+    assert_eq!(client::broker_setting(&kafka, "num.partitions"), "7");
+    assert_eq!(
+        client::broker_setting(&kafka, "offsets.topic.num.partitions"),
+        "2",
+        "the caller's line counts"
+    );
+    client::create_topic(&kafka, "three", 3);
+    client::write(&kafka, "three", "first", true);
+    assert!(disk.path().join("data/three-0").is_dir(), "a node keeps its records where it is told to");
+
+    let coordinator = services.coordinator_of("three").unwrap();
+    assert_eq!(coordinator, client::coordinator(&kafka, "three"), "as the cluster says");
+    let leader = services.leader_of("three", 0).unwrap();
+    services.kill_node(leader).unwrap();
+    wait_until("another node leads", || services.leader_of("three", 0).unwrap() != leader);
+    assert!(services.kill_node(leader).is_err(), "it does not run");
+    client::write(&kafka, "three", "without the first leader", true);
+    services.start_node(leader).unwrap();
+    services.stop_node(leader % 3 + 1).unwrap();
+    services.start_kafka().unwrap();
+    services.pause_node(leader).unwrap();
+    client::write(&kafka, "three", "beside a paused node", true);
+    services.resume_node(leader).unwrap();
+    services.start_kafka().unwrap();
+    assert_eq!(client::read(&kafka, "three", 3).len(), 3);
+}
+
+#[test]
+fn a_registry_that_was_stopped_comes_back_on_its_port_with_its_schemas() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::new(folder.path(), Some(Storage::Disk), 1);
+    let mut services = Services::start(&options, &mut |_| {}).unwrap();
+    let registry = services.registry_url().unwrap();
+    client::register(&registry, "one");
+    services.stop_registry().unwrap();
+    assert!(ureq::get(format!("{registry}/subjects")).call().is_err());
+    services.start_registry().unwrap();
+    assert_eq!(client::subjects(&registry), r#"["one"]"#);
 }

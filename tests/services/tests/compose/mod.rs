@@ -284,7 +284,7 @@ fn sources_in(folder: &Path) -> String {
 fn every_kafka_variable_is_a_setting_that_a_real_broker_knows() {
     let compose = compose();
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { folder: folder.path().to_owned(), registry: None, nodes: 1 };
+    let options = Options::new(folder.path(), None, 1);
     let services = Services::start(&options, &mut |_| {}).unwrap();
     let known = client::broker_settings(&services.bootstrap_servers());
     let variables = service(&compose, names::KAFKA).environment.keys();
