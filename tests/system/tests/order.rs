@@ -1,8 +1,11 @@
 //! Calls stand alone: late, twice, at another bridge, after a restart.
 
+use mirrorbus::failpoint;
+use mirrorbus_librdkafka::Isolation;
 use operations_center::wire::Request;
 
-use crate::support::{World, batch, contact};
+use crate::support::vendor::Vendor;
+use crate::support::{World, batch, contact, wait_until};
 
 #[test]
 fn the_same_call_twice_leaves_the_mirror_as_once() {
@@ -13,6 +16,52 @@ fn the_same_call_twice_leaves_the_mirror_as_once() {
     let once = (world.contacts(), end(&world));
     assert!(vendor.send(&rows).is_successful);
     assert_eq!((world.contacts(), end(&world)), once, "the last call again is success without work");
+}
+
+#[test]
+fn a_call_that_comes_again_while_the_first_still_runs_waits_and_writes_nothing() {
+    let (world, bridge, vendor) = World::with_bridge();
+    vendor.open(&[contact()]);
+    let rows = vendor.call(&Request::row_data(&[batch(&contact(), 3, &[("I", 1, "a"), ("I", 2, "b")])]));
+    bridge.failpoints.arm(failpoint::POSITIONS_CONFIRMED);
+    std::thread::scope(|scope| {
+        let senders = [vendor.at(&bridge), vendor.at(&bridge)];
+        let [first, second] = senders.map(|sender| {
+            let rows = rows.clone();
+            move || sender.send(&rows).is_successful
+        });
+        let first = scope.spawn(first);
+        bridge.failpoints.wait_for(failpoint::POSITIONS_CONFIRMED);
+        let held = || bridge.metric("mirrorbus_body_bytes_in_flight").unwrap();
+        let one = held();
+        let second = scope.spawn(second);
+        // It has been taken off the wire and waits for its turn behind the first.
+        wait_until("both calls are there", || held() == 2.0 * one);
+        bridge.failpoints.release(failpoint::POSITIONS_CONFIRMED);
+        assert!(first.join().unwrap() && second.join().unwrap());
+    });
+    assert_eq!(world.contacts().len(), 2);
+    let records = world.cluster.read(&world.topic("contact"), Isolation::ReadUncommitted);
+    assert_eq!(records.len(), 2, "each row once");
+}
+
+#[test]
+fn a_tenant_whose_rows_are_refused_keeps_no_other_from_its_cycle() {
+    let world = World::new();
+    let bridge = world.bridge();
+    let (poisoned, other) = (world.vendor(&bridge), Vendor::new("CustOther", &bridge));
+    poisoned.open(&[contact()]);
+    other.open(&[contact()]);
+    let mut bad = batch(&contact(), 3, &[("I", 1, "a")]);
+    bad.rows[0].values[0] = Some("[I:no number]".to_owned());
+    for id in 1..4 {
+        poisoned.fail(&Request::row_data(std::slice::from_ref(&bad)));
+        other.rows(&[batch(&contact(), i64::from(id), &[("I", id, "b")])]);
+    }
+    other.complete();
+    assert_eq!(other.open(&[contact()])["contact"], 3);
+    poisoned.cycle(&[batch(&contact(), 4, &[("I", 1, "mended")])]);
+    assert_eq!(world.contacts(), [(1, Some("mended".into()))]);
 }
 
 #[test]

@@ -2,10 +2,18 @@
 
 pub mod bridge;
 pub mod crm;
+pub mod jwt;
+pub mod list;
+pub mod network;
+pub mod own;
+pub mod raw;
+pub mod rights;
+pub mod stub;
 pub mod topic;
 pub mod vendor;
 pub mod world;
 
+pub use self::own::{Own, on_three_nodes};
 pub use self::topic::wait_until;
 pub use self::vendor::{batch, contact};
 pub use self::world::World;

@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
-use mirrorbus_librdkafka::{self as librdkafka, Isolation, Polled, Spec};
+use mirrorbus_librdkafka::{self as librdkafka, Isolation, Polled, Spec, TopicDescription};
 use mirrorbus_schemas::checksum::{Canonical, TableChecksum};
 use mirrorbus_schemas::wire;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A record as it lies in the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +41,21 @@ impl Cluster {
         Self { kafka: kafka.to_owned(), registry: registry.to_owned(), admin }
     }
 
+    /// Names of all topics.
+    pub fn topics(&self) -> Vec<String> {
+        let metadata = self.admin.inner().fetch_metadata(None, LONG).unwrap();
+        metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
+    }
+
     /// The id of the topic; `None` where there is no such topic.
     pub fn topic_id(&self, topic: &str) -> Option<String> {
-        let found = librdkafka::describe_topics(self.admin.inner(), &[topic.to_owned()], LONG).unwrap();
-        found.get(topic).map(|topic| topic.id.clone())
+        self.describe(topic).map(|topic| topic.id)
+    }
+
+    fn describe(&self, topic: &str) -> Option<TopicDescription> {
+        // librdkafka waits for the controller that it knows, even when that is dead: this tells it of another.
+        self.broker_ids();
+        librdkafka::describe_topics(self.admin.inner(), &[topic.to_owned()], LONG).unwrap().remove(topic)
     }
 
     /// One past the last record: the last stable one with `ReadCommitted`.
@@ -50,11 +63,37 @@ impl Cluster {
         self.offset(topic, Spec::Latest, isolation)
     }
 
+    /// One past the last record that was ever written, of a topic that may not exist.
+    pub fn end_if_there(&self, topic: &str) -> i64 {
+        self.topic_id(topic).map_or(0, |_| self.end(topic, Isolation::ReadUncommitted))
+    }
+
+    /// The same of several topics, in one question.
+    pub fn ends<const N: usize>(&self, topics: &[String; N], isolation: Isolation) -> [i64; N] {
+        self.offsets(topics, Spec::Latest, isolation)
+    }
+
+    /// One past the last record once no transaction is open in the topic.
+    pub fn settled_end(&self, topic: &str) -> i64 {
+        let mut end = 0;
+        wait_until("no transaction is open", || {
+            let stable = self.end(topic, Isolation::ReadCommitted);
+            end = self.end(topic, Isolation::ReadUncommitted);
+            stable == end
+        });
+        end
+    }
+
     fn offset(&self, topic: &str, spec: Spec, isolation: Isolation) -> i64 {
-        let partition = (topic.to_owned(), 0);
-        let asked = std::slice::from_ref(&partition);
-        let offsets = librdkafka::list_offsets(self.admin.inner(), asked, spec, isolation, LONG).unwrap();
-        offsets[&partition]
+        let [offset] = self.offsets(&[topic.to_owned()], spec, isolation);
+        offset
+    }
+
+    fn offsets<const N: usize>(&self, topics: &[String; N], spec: Spec, isolation: Isolation) -> [i64; N] {
+        let partitions = topics.clone().map(|topic| (topic, 0));
+        let offsets =
+            librdkafka::list_offsets(self.admin.inner(), &partitions, spec, isolation, LONG).unwrap();
+        partitions.map(|partition| offsets[&partition])
     }
 
     /// Deletes the topic and waits until the cluster no longer knows it.
@@ -63,20 +102,82 @@ impl Cluster {
         wait_until("the topic is gone", || self.topic_id(topic).is_none());
     }
 
-    /// A topic that the bridge did not make, with records that it did not write.
-    pub fn create_topic_with_records(&self, topic: &str, records: usize) {
-        let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+    /// Makes a topic of one partition with its copies on these nodes, which the first of them leads.
+    pub fn create_topic_on(&self, nodes: &[i32], topic: &str, settings: &[(&str, &str)]) {
+        self.create_topic(NewTopic::new(topic, 1, TopicReplication::Variable(&[nodes])), topic, settings);
+    }
+
+    fn create_topic(&self, new: NewTopic<'_>, topic: &str, settings: &[(&str, &str)]) {
+        let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
         for result in runtime().block_on(self.admin.create_topics(&[new], &AdminOptions::new())).unwrap() {
             result.unwrap();
         }
+        wait_until("the topic is there", || self.topic_id(topic).is_some());
+    }
+
+    /// Adds partitions to a topic.
+    pub fn grow(&self, topic: &str, partitions: usize) {
+        let new = NewPartitions::new(topic, partitions);
+        let done = runtime().block_on(self.admin.create_partitions([&new], &AdminOptions::new())).unwrap();
+        done.into_iter().for_each(|result| drop(result.unwrap()));
+        wait_until("the topic has grown", || self.partitions(topic) == partitions);
+    }
+
+    pub fn partitions(&self, topic: &str) -> usize {
+        self.describe(topic).unwrap().partitions
+    }
+
+    pub fn broker_ids(&self) -> Vec<i32> {
+        let metadata = self.admin.inner().fetch_metadata(Some(""), LONG).unwrap();
+        metadata.brokers().iter().map(|broker| broker.id()).collect()
+    }
+
+    /// One setting of a topic, which until now had those that the bridge gave it; the others fall back to defaults.
+    pub fn set(&self, topic: &str, name: &str, value: &str) {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let done = runtime().block_on(self.admin.alter_configs([&change], &AdminOptions::new())).unwrap();
+        done.into_iter().for_each(|result| drop(result.unwrap()));
+    }
+
+    /// What the cluster says of a topic's setting.
+    pub fn setting(&self, topic: &str, name: &str) -> String {
+        let topics = [ResourceSpecifier::Topic(topic)];
+        let found = runtime().block_on(self.admin.describe_configs(&topics, &AdminOptions::new())).unwrap();
+        found[0].as_ref().unwrap().get(name).unwrap().value.clone().unwrap()
+    }
+
+    /// Cuts off what is before this offset.
+    pub fn cut(&self, topic: &str, before: i64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, 0, Offset::Offset(before)).unwrap();
+        let done = runtime().block_on(self.admin.delete_records(&offsets, &AdminOptions::new())).unwrap();
+        done.elements().iter().for_each(|element| element.error().unwrap());
+    }
+
+    /// A topic that the bridge did not make.
+    pub fn create_empty_topic(&self, topic: &str) {
+        self.create_topic(NewTopic::new(topic, 1, TopicReplication::Fixed(1)), topic, &[]);
+    }
+
+    /// A topic that the bridge did not make, with records that it did not write.
+    pub fn create_topic_with_records(&self, topic: &str, records: usize) {
+        self.create_empty_topic(topic);
+        let record = |number| Record {
+            offset: 0,
+            key: format!("key{number}").into_bytes(),
+            value: Some(b"value".to_vec()),
+        };
+        self.write(topic, &(0..records).map(record).collect::<Vec<_>>());
+    }
+
+    /// Writes records as they are, whatever their offsets.
+    pub fn write(&self, topic: &str, records: &[Record]) {
         let producer: BaseProducer =
             ClientConfig::new().set("bootstrap.servers", &self.kafka).create().unwrap();
-        for number in 0..records {
-            let (key, value) = (format!("key{number}"), "value");
-            producer
-                .send(BaseRecord::to(topic).key(&key).payload(value))
-                .map_err(|(error, _)| error)
-                .unwrap();
+        for Record { key, value, .. } in records {
+            let mut record = BaseRecord::<[u8], [u8]>::to(topic).key(key);
+            record.payload = value.as_deref();
+            producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(LONG).unwrap();
     }
@@ -165,15 +266,25 @@ impl Cluster {
         value
     }
 
-    fn schema(&self, id: u32) -> Schema {
+    /// The schema that the registry has under this id.
+    pub fn schema(&self, id: u32) -> Schema {
         self.fetch_schema(&format!("schemas/ids/{id}"))
     }
 
+    /// The newest value schema of a topic, as it was registered.
+    pub fn newest_schema(&self, topic: &str) -> String {
+        self.fetch_text(&format!("subjects/{topic}-value/versions/latest"))
+    }
+
     fn fetch_schema(&self, path: &str) -> Schema {
+        Schema::parse_str(&self.fetch_text(path)).unwrap()
+    }
+
+    fn fetch_text(&self, path: &str) -> String {
         let url = format!("{}/{path}", self.registry);
         let text = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        Schema::parse_str(json["schema"].as_str().unwrap()).unwrap()
+        json["schema"].as_str().unwrap().to_owned()
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use operations_center::answer::Answer;
-use operations_center::client::Client;
+use operations_center::client::{CallError, Client, Reply};
 use operations_center::token::Token;
 use operations_center::wire::{Batch, ColumnInfo, Operation, Request, Row, Summary, TableInfo};
 
@@ -26,6 +26,20 @@ pub struct Vendor {
 pub struct Call {
     pub operation: Operation,
     pub body: Vec<u8>,
+}
+
+impl Call {
+    /// The request under any token.
+    pub fn with_token(request: &Request, token: &str) -> Self {
+        Self { operation: request.operation(), body: request.envelope(token) }
+    }
+
+    /// The call with one piece of its text put in another's place.
+    pub fn replaced(&self, piece: &str, by: &str) -> Self {
+        let text = std::str::from_utf8(&self.body).unwrap();
+        assert_eq!(text.matches(piece).count(), 1, "{piece} in {text}");
+        Self { operation: self.operation, body: text.replace(piece, by).into_bytes() }
+    }
 }
 
 impl Vendor {
@@ -72,12 +86,45 @@ impl Vendor {
         Call { operation: request.operation(), body: request.envelope(&self.token().sign().unwrap()) }
     }
 
+    /// Sends and takes whatever comes back.
+    pub fn exchange(&self, call: &Call) -> Reply {
+        self.client.exchange(call.operation, &call.body).unwrap()
+    }
+
     pub fn send(&self, call: &Call) -> Answer {
-        self.client.send(call.operation, &call.body).unwrap()
+        self.try_send(call).unwrap()
+    }
+
+    /// For a bridge that may die meanwhile.
+    pub fn try_send(&self, call: &Call) -> Result<Answer, CallError> {
+        self.client.send(call.operation, &call.body)
+    }
+
+    /// Takes over the token time of calls made elsewhere.
+    pub fn catch_up(&self, other: &Self) {
+        self.token_time.set(other.token_time.get());
     }
 
     pub fn answer(&self, request: &Request) -> Answer {
         self.send(&self.call(request))
+    }
+
+    /// Sends a call and lets `happen` once the bridge has got to `point` in it; then the bridge goes on.
+    pub fn answer_with(
+        &self,
+        bridge: &Bridge,
+        request: &Request,
+        point: &str,
+        happen: impl FnOnce(),
+    ) -> Answer {
+        let call = self.call(request);
+        let sender = self.at(bridge);
+        bridge.failpoints.arm(point);
+        let answer = std::thread::spawn(move || sender.send(&call));
+        bridge.failpoints.wait_for(point);
+        happen();
+        bridge.failpoints.release(point);
+        answer.join().unwrap()
     }
 
     /// Sends and demands success.
@@ -158,6 +205,19 @@ pub fn column(name: &str, sql_type: &str, is_nullable: bool) -> ColumnInfo {
 
 pub fn contact() -> TableInfo {
     table("contact")
+}
+
+/// A table of any columns, all but the first nullable: name and type.
+pub fn typed(name: &str, columns: &[(&str, &str)]) -> TableInfo {
+    let columns = columns.iter().enumerate();
+    let columns = columns.map(|(place, (name, sql_type))| column(name, sql_type, place > 0)).collect();
+    TableInfo { table: name.to_owned(), columns }
+}
+
+/// A row of any values.
+pub fn row(operation: &str, values: &[Option<&str>]) -> Row {
+    let values = values.iter().map(|value| value.map(str::to_owned)).collect();
+    Row { values, operation: operation.to_owned() }
 }
 
 /// Rows of a table made by [`table`]: operation, id, name.

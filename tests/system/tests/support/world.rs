@@ -1,9 +1,13 @@
 //! A registered application with a prefix and a tenant of its own, on a cluster that others use too.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value;
 use mirrorbus_librdkafka::Isolation;
 use mirrorbus_schemas::event::{self, CycleEvent};
 use mirrorbus_schemas::wire;
@@ -15,11 +19,19 @@ use super::bridge::Bridge;
 use super::topic::Cluster;
 use super::vendor::Vendor;
 
+/// The environment variables that name the services that all tests share.
+const KAFKA: &str = "MIRRORBUS_TEST_KAFKA";
+pub const REGISTRY: &str = "MIRRORBUS_TEST_REGISTRY";
+
 /// Where a test takes place.
 pub struct World {
     pub cluster: Cluster,
     pub prefix: String,
     pub tenant: String,
+    /// Of every topic; more than half of them must be there.
+    pub copies: usize,
+    /// How long the bridges' calls may take.
+    pub call_timeout: Duration,
     folder: TempDir,
 }
 
@@ -46,7 +58,24 @@ fn variable(name: &str) -> String {
 impl World {
     /// On the cluster that all tests share.
     pub fn new() -> Self {
-        Self::on(&variable("MIRRORBUS_TEST_KAFKA"), &variable("MIRRORBUS_TEST_REGISTRY"))
+        Self::on(&variable(KAFKA), &variable(REGISTRY))
+    }
+
+    /// Another tenant of the same application.
+    pub fn another_tenant(&self) -> Self {
+        let number: u32 = rand::random();
+        Self { tenant: format!("Cust{number}"), ..self.at(&self.cluster.kafka) }
+    }
+
+    /// The same tenant on another cluster.
+    pub fn at(&self, kafka: &str) -> Self {
+        let other = Self::on(kafka, &self.cluster.registry);
+        Self { prefix: self.prefix.clone(), tenant: self.tenant.clone(), ..other }
+    }
+
+    /// The same, but for a registry that is reached at another address.
+    pub fn with_registry(self, registry: &str) -> Self {
+        Self { cluster: Cluster::new(&self.cluster.kafka, registry), ..self }
     }
 
     /// With a bridge, and a vendor that calls it.
@@ -67,6 +96,8 @@ impl World {
             cluster: Cluster::new(kafka, registry),
             prefix: format!("t{number:08x}"),
             tenant: format!("Cust{number}"),
+            copies: kafka.split(',').count().min(3),
+            call_timeout: Duration::from_secs(45),
             folder,
         }
     }
@@ -95,6 +126,22 @@ impl World {
         format!("{}.{}.{table}", self.prefix, self.tenant)
     }
 
+    /// One past the last record of every topic of this world's application, committed or not: what a call moves if
+    /// it moves anything. Waits for the markers of transactions that have ended: they come a moment after the commit.
+    pub fn ends(&self) -> BTreeMap<String, i64> {
+        let roots = [format!("{}.", self.prefix), format!("{}-sys.", self.prefix)];
+        let topics = self.cluster.topics().into_iter();
+        let topics = topics.filter(|topic| roots.iter().any(|root| topic.starts_with(root)));
+        topics.map(|topic| (topic.clone(), self.cluster.settled_end(&topic))).collect()
+    }
+
+    /// The same without events: of rows that are refused for what they hold one tells.
+    pub fn ends_but_events(&self) -> BTreeMap<String, i64> {
+        let mut ends = self.ends();
+        ends.retain(|topic, _| !topic.ends_with(".cycles"));
+        ends
+    }
+
     pub fn positions(&self) -> String {
         format!("{}-sys.{}.positions", self.prefix, self.tenant)
     }
@@ -111,6 +158,32 @@ impl World {
         decoded.collect()
     }
 
+    /// Any table as an upsert reader has it, each row's columns by name, in the order of their keys' bytes.
+    pub fn decoded(&self, table: &str) -> Vec<BTreeMap<String, Value>> {
+        let mut schemas = Default::default();
+        let rows = self.cluster.upsert(&self.topic(table)).into_values();
+        rows.map(|value| self.columns(&value, &mut schemas)).collect()
+    }
+
+    /// A row's columns by name, without the unions around them.
+    pub fn columns(&self, value: &[u8], schemas: &mut BTreeMap<u32, Schema>) -> BTreeMap<String, Value> {
+        let record = self.cluster.decode(value, schemas);
+        let Value::Record(fields) = record else { panic!("no record: {record:?}") };
+        let plain = |value| match value {
+            Value::Union(_, value) => *value,
+            value => value,
+        };
+        fields.into_iter().map(|(name, value)| (name, plain(value))).collect()
+    }
+
+    /// Every committed row of `contact` that is no tombstone, in the order of the topic.
+    pub fn all_contacts(&self) -> Vec<(i32, Option<String>)> {
+        let mut schemas = Default::default();
+        let records = self.cluster.read(&self.topic("contact"), Isolation::ReadCommitted).into_iter();
+        let rows = records.filter_map(|record| record.value);
+        rows.map(|value| named(self.cluster.decode(&value, &mut schemas))).collect()
+    }
+
     /// The table `contact` as an upsert reader has it: id and name.
     pub fn contacts(&self) -> Vec<(i32, Option<String>)> {
         self.named_rows("contact")
@@ -118,23 +191,25 @@ impl World {
 
     /// Any table of two columns, a number and a text, as an upsert reader has it.
     pub fn named_rows(&self, table: &str) -> Vec<(i32, Option<String>)> {
-        use apache_avro::types::Value;
         let mut schemas = Default::default();
         let rows = self.cluster.upsert(&self.topic(table)).into_values();
-        let mut rows: Vec<_> = rows
-            .map(|value| match self.cluster.decode(&value, &mut schemas) {
-                Value::Record(fields) => match fields.as_slice() {
-                    [(_, Value::Int(id)), (_, Value::Union(_, name))] => match &**name {
-                        Value::String(name) => (*id, Some(name.clone())),
-                        Value::Null => (*id, None),
-                        other => panic!("no text: {other:?}"),
-                    },
-                    other => panic!("not two columns: {other:?}"),
-                },
-                other => panic!("no record: {other:?}"),
-            })
-            .collect();
+        let mut rows: Vec<_> = rows.map(|value| named(self.cluster.decode(&value, &mut schemas))).collect();
         rows.sort();
         rows
+    }
+}
+
+/// A row of two columns, a number and a text.
+fn named(record: Value) -> (i32, Option<String>) {
+    match record {
+        Value::Record(fields) => match fields.as_slice() {
+            [(_, Value::Int(id)), (_, Value::Union(_, name))] => match &**name {
+                Value::String(name) => (*id, Some(name.clone())),
+                Value::Null => (*id, None),
+                other => panic!("no text: {other:?}"),
+            },
+            other => panic!("not two columns: {other:?}"),
+        },
+        other => panic!("no record: {other:?}"),
     }
 }
