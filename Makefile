@@ -1,10 +1,14 @@
 # The commands that CI runs, so that a person runs the same. `make help` lists them.
 
 SECONDS ?=
+MINUTES ?=
+SEED ?=
+TARGET ?=
+CHECKS ?= advisories bans licenses sources
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help demo test format lint doc build check-rust check-python deny
+.PHONY: help demo test format lint doc build check-rust check-python endings sweep bench bounce fuzz deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -14,7 +18,7 @@ demo: ## Run everything on this machine; SECONDS=30 ends by itself with a summar
 	@$(CARGO) build --workspace --locked
 	@$(PROGRAMS)/demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: format lint doc check-rust check-python ## Everything that CI checks.
+test: format lint doc check-rust check-python bounce ## Everything that CI checks.
 
 format: ## Check the formatting.
 	$(CARGO) fmt --all --check
@@ -28,11 +32,31 @@ doc: ## Documentation with private items, warnings denied.
 build: ## Build all programs.
 	$(CARGO) build --workspace --all-targets --locked
 
+# Most tests wait for Kafka most of the time.
+check-rust: export RUST_TEST_THREADS ?= 4
 check-rust: build ## Unit and integration tests on real Kafka and a real registry.
 	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --workspace --locked --no-fail-fast
 
 check-python: build ## Independent clients: confluent-kafka reads the topics, zeep calls the service.
 	$(PROGRAMS)/services run --registry memory -- tests/independent/run
 
-deny: ## Licences, sources and advisories of all dependencies (needs cargo-deny).
-	cargo deny check
+endings: build ## Kill a coordinator just after a commit, thirty times, and count what hangs: some ten minutes.
+	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --locked -p system-tests -- --ignored --nocapture just_after_a_commit
+
+sweep: build ## Sweep a million keys while the vendor waits, and print times and peak memory: some minutes.
+	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --locked -p system-tests -- --ignored --nocapture a_million_keys
+
+bench: ## What the bridge costs: a table, and target/bench/bridge.json (minutes; wants a quiet machine).
+	$(CARGO) build --release --locked -p mirrorbus -p bench
+	$(or $(CARGO_TARGET_DIR),target)/release/bench --folder $(or $(CARGO_TARGET_DIR),target)/bench
+
+bounce: build ## Break everything at random for MINUTES (3 unless given) from SEED, and check what is left.
+	$(PROGRAMS)/bounce $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## Fuzz every parser of outside bytes for MINUTES each (1 unless given); TARGET=name for one.
+	@tests/fuzz/run $(or $(MINUTES),1) $(TARGET)
+
+# The advisories come from GitHub: without it, make deny CHECKS="bans licenses sources".
+deny: ## Advisories, licences and sources of all dependencies.
+	@cargo deny --version >/dev/null 2>&1 || { echo "make deny needs cargo-deny: cargo install cargo-deny --locked"; exit 1; }
+	cargo deny --locked check --hide-inclusion-graph $(CHECKS)
