@@ -137,7 +137,17 @@ pub fn list_offsets<C: ClientContext>(
         for index in 0..count {
             let partition = native::rd_kafka_ListOffsetsResultInfo_topic_partition(*first.add(index));
             if (*partition).err != native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(NativeError::new(CALL, code_text((*partition).err)));
+                let code = (*partition).err;
+                return Err(NativeError::with_code(CALL, code, code_text(code)));
+            }
+            // A partition whose leader librdkafka does not know is not asked and stays at its "invalid", without an error
+            // if others were: taken for an end, it would contradict every position.
+            if (*partition).offset < 0 {
+                return Err(NativeError {
+                    call: CALL,
+                    reason: format!("offset {} of {}", (*partition).offset, text((*partition).topic)),
+                    in_election: true,
+                });
             }
             found.insert((text((*partition).topic), (*partition).partition), (*partition).offset);
         }
@@ -262,12 +272,12 @@ impl Request {
         }
         // SAFETY: the event is not null.
         unsafe {
-            if native::rd_kafka_event_error(event.0)
-                == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
-            {
-                Ok(event)
-            } else {
-                Err(NativeError::new(call, text(native::rd_kafka_event_error_string(event.0))))
+            match native::rd_kafka_event_error(event.0) {
+                native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(event),
+                code => {
+                    let reason = text(native::rd_kafka_event_error_string(event.0));
+                    Err(NativeError::with_code(call, code, reason))
+                }
             }
         }
     }

@@ -28,12 +28,37 @@ pub struct NativeError {
     pub call: &'static str,
     /// What librdkafka said.
     pub reason: String,
+    /// A partition has no leader, or another than the one that was asked: it will have one in a moment, if enough
+    /// brokers are there.
+    pub in_election: bool,
 }
 
 impl NativeError {
     pub(crate) fn new(call: &'static str, reason: impl Into<String>) -> Self {
-        Self { call, reason: reason.into() }
+        Self { call, reason: reason.into(), in_election: false }
     }
+
+    pub(crate) fn with_code(
+        call: &'static str,
+        code: native::rd_kafka_resp_err_t,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self { call, reason: reason.into(), in_election: is_election(code) }
+    }
+}
+
+fn is_election(code: native::rd_kafka_resp_err_t) -> bool {
+    use native::rd_kafka_resp_err_t as Code;
+    matches!(
+        code,
+        // librdkafka's own, when no partition has a leader.
+        Code::RD_KAFKA_RESP_ERR__NOENT
+            | Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+            | Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION
+            | Code::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH
+            | Code::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH
+            | Code::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE
+    )
 }
 
 pub(crate) fn millis(timeout: Duration) -> i32 {

@@ -41,8 +41,7 @@ pub fn commit<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result
     }
     // SAFETY: `error` is not null, read before it is destroyed, and destroyed once.
     unsafe {
-        let failure =
-            NativeError { call: "commit transaction", reason: text(native::rd_kafka_error_string(error)) };
+        let failure = NativeError::new("commit transaction", text(native::rd_kafka_error_string(error)));
         native::rd_kafka_error_destroy(error);
         Err(failure)
     }

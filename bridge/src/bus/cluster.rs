@@ -1,6 +1,6 @@
 //! A real Kafka cluster.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,6 +26,11 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 const THERE: Duration = Duration::from_millis(1500);
 /// How long one question may take.
 pub(super) const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a partition may be without a leader: Kafka takes 9 seconds, unless set otherwise, to count a dead broker as
+/// dead (`broker.session.timeout.ms`).
+const ELECTION: Duration = Duration::from_secs(15);
+/// Between two looks for a leader: nothing tells when there is one.
+const ELECTION_PAUSE: Duration = Duration::from_millis(200);
 
 /// The clients of one application's cluster.
 pub(super) struct Cluster {
@@ -76,6 +81,17 @@ impl Cluster {
         self.ask_for_brokers(if self.is_in_doubt() { THERE } else { QUESTION_TIMEOUT })
     }
 
+    /// librdkafka remembers that a partition had no leader, until it is told to look again.
+    fn look_for_leaders(&self, partitions: &[(String, i32)]) -> Result<(), BusError> {
+        std::thread::sleep(ELECTION_PAUSE);
+        let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| topic.as_str()).collect();
+        for topic in topics {
+            let asked = self.admin.inner().fetch_metadata(Some(topic), QUESTION_TIMEOUT);
+            asked.map_err(|error| self.failed("look for leaders", &error.to_string()))?;
+        }
+        Ok(())
+    }
+
     fn is_in_doubt(&self) -> bool {
         self.in_doubt.load(Ordering::Relaxed)
     }
@@ -83,6 +99,15 @@ impl Cluster {
     fn failed(&self, what: &'static str, reason: &str) -> BusError {
         let servers = &self.settings.bootstrap_servers;
         BusError::kafka(what, format!("{reason} (kafka.bootstrap_servers: {servers})"))
+    }
+}
+
+/// A cluster that elects a leader has answered.
+fn unless_electing<T>(answer: Result<T, NativeError>) -> Result<Result<T, NativeError>, NativeError> {
+    match answer {
+        Err(error) if error.in_election => Ok(Err(error)),
+        Err(error) => Err(error),
+        Ok(answer) => Ok(Ok(answer)),
     }
 }
 
@@ -99,7 +124,15 @@ impl Questions for Cluster {
         isolation: Isolation,
     ) -> Result<HashMap<(String, i32), i64>, BusError> {
         let client = self.admin.inner();
-        self.ask(|| librdkafka::list_offsets(client, partitions, spec, isolation, QUESTION_TIMEOUT))
+        let election = Deadline::start(ELECTION);
+        loop {
+            let question = || librdkafka::list_offsets(client, partitions, spec, isolation, QUESTION_TIMEOUT);
+            match self.ask(|| unless_electing(question()))? {
+                Ok(offsets) => return Ok(offsets),
+                Err(error) if election.is_over() => return Err(self.failed(error.call, &error.reason)),
+                Err(_) => self.look_for_leaders(partitions)?,
+            }
+        }
     }
 
     fn check(&self) -> Result<(), BusError> {
