@@ -10,6 +10,7 @@ import pytest
 
 import bridge as bridges
 import programs
+from source import Center
 from topics import Topics
 
 VARIABLES = ("MIRRORBUS_TEST_KAFKA", "MIRRORBUS_TEST_REGISTRY")
@@ -35,18 +36,16 @@ def services():
 
 
 @pytest.fixture(scope="session")
-def application(tmp_path_factory):
-    """The folder of a registered application."""
-    folder = tmp_path_factory.mktemp("application")
-    programs.operations_center("application", "new", "--folder", folder)
-    return folder
+def center(tmp_path_factory):
+    """An Operations Center with one registered application."""
+    return Center.new(tmp_path_factory.mktemp("center"))
 
 
 @pytest.fixture(scope="session")
-def bridge(services, application, tmp_path_factory):
+def bridge(services, center, tmp_path_factory):
     prefix = f"t{secrets.token_hex(4)}"
     folder = tmp_path_factory.mktemp("bridge")
-    with bridges.running(services.kafka, services.registry, application, prefix, folder) as running:
+    with bridges.running(services.kafka, services.registry, center.application_folder, prefix, folder) as running:
         yield running
 
 

@@ -25,8 +25,8 @@ def chance():
 
 
 @pytest.fixture
-def source(tenant, tmp_path, application, bridge, chance):
-    return Source.new(tenant, tmp_path, application, bridge.url, size=20, seed=chance.randrange(10**6))
+def source(tenant, center, bridge, chance):
+    return Source.new(tenant, center, bridge.url, size=20, seed=chance.randrange(10**6))
 
 
 def rebuilt(table):
@@ -62,7 +62,7 @@ def test_every_table_is_equal_to_its_source_after_every_cycle(source, topics, ch
     sql_types = {column["sqlType"].split("(")[0] for table in tables.values() for column in table.fields.values()}
     assert sorted(sql_types) == ALL_TYPES
 
-    for options in [(), ("--combine",), ("--batch-bytes", 2_000), ("--pretty",)]:
+    for options in [(), ("--separate",), ("--batch-bytes", 2_000), ("--pretty",)]:
         for _ in range(chance.randrange(1, 4)):
             source.change(**some(chance))
         before, expected = expected, source.checksums()
@@ -87,13 +87,14 @@ def test_a_topic_thrown_away_is_filled_again(source, topics, chance):
     assert_equal(topics.tables(source.name), source)
 
 
-def test_a_source_that_begins_anew_leaves_no_rows_of_the_old(source, topics, chance, tmp_path):
+def test_a_source_that_begins_anew_leaves_no_rows_of_the_old(source, topics, chance):
     source.change(**some(chance))
     source.cycle()
     before = topics.tables(source.name)
     wait_for_the_next_second()
     # A database that was set up anew, with half of the rows, is behind every position: all tables are wiped.
-    other = Source.new(source.name, tmp_path / "anew", source.application, source.url, size=10, seed=7)
+    source.drop()
+    other = Source.new(source.name, source.center, source.url, size=10, seed=7)
     other.cycle()
     after = topics.tables(source.name)
     assert_equal(after, other)

@@ -133,8 +133,8 @@ def client(request, bridge):
 
 
 @pytest.fixture
-def vendor(client, application, tenant):
-    return Vendor(client, Application(application), tenant)
+def vendor(client, center, tenant):
+    return Vendor(client, Application(center), tenant)
 
 
 def inserts(table, keys):
@@ -196,10 +196,10 @@ def test_a_call_that_another_key_signed_is_refused(vendor, topics, tenant):
     vendor.authenticate()
 
 
-def test_an_unknown_header_that_must_be_understood_is_refused(bridge, application, tenant):
+def test_an_unknown_header_that_must_be_understood_is_refused(bridge, center, tenant):
     client = load(f"{bridge.url}?wsdl", "{http://www.w3.org/2005/08/addressing}Action")
     with pytest.raises(Fault) as refused:
-        Vendor(client, Application(application), tenant).authenticate()
+        Vendor(client, Application(center), tenant).authenticate()
     assert refused.value.code.endswith(":MustUnderstand")
 
 

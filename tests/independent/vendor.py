@@ -8,7 +8,6 @@ import secrets
 import ssl
 import time
 from datetime import datetime, timezone
-from pathlib import Path
 
 import jwt
 import zeep
@@ -16,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from zeep.transports import Transport
+
+from source import Center
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 SIGNED_TOKEN = "{http://www.superoffice.com/online/mirroring/0.1}SignedToken"
@@ -48,9 +49,10 @@ def load(description, *must_understand):
 class Application:
     """What the vendor knows of a registered application, and the key that it signs its calls to it with."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, center: Center):
+        folder = center.application_folder
         self.id = json.loads((folder / "application.json").read_text())["id"]
-        self.signing_key = load_pem_private_key((folder / "signing-key.pem").read_bytes(), None)
+        self.signing_key = load_pem_private_key((center.environment_folder / "signing-key.pem").read_bytes(), None)
         self.public_key = load_pem_private_key((folder / "application-key.pem").read_bytes(), None).public_key()
         certificate = ssl.PEM_cert_to_DER_cert((folder / "signing-certificate.pem").read_text())
         self.thumbprint = hashlib.sha1(certificate).digest()

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use operations_center::activity::{self, Amount};
 use operations_center::caller::Caller;
-use operations_center::change::{self, Amount};
 use operations_center::client::Client;
 use operations_center::clock::SystemClock;
+use operations_center::crm;
 use operations_center::cycle::{Cycle, Report};
-use operations_center::sample;
 use operations_center::tenant::Tenant;
 
 use crate::comparison::Comparison;
@@ -66,7 +66,7 @@ impl Demo {
             }
             pause(ending, began);
             number += 1;
-            change::random(&self.tenant, WORK, SEED ^ self.tenant.version()?.unsigned_abs())?;
+            activity::random(&self.tenant, WORK, SEED ^ self.tenant.version()?.unsigned_abs())?;
             comparison = self.cycle(number, began)?;
         }
         let good = comparison.is_equal() && (comparison.is_exercised() || ending.was_asked());
@@ -131,7 +131,7 @@ fn make_tenant(file: &Path, size: u64) -> anyhow::Result<Tenant> {
     }
     fs::create_dir_all(&folder)?;
     let draft = folder.join(file.file_name().context("the tenant's file has no name")?);
-    drop(sample::create(&draft, size, SEED)?);
+    drop(crm::create(&draft, size, SEED)?);
     // Renamed when it is whole: an interrupted demo leaves no half tenant.
     fs::rename(&draft, file)?;
     fs::remove_dir_all(&folder)?;

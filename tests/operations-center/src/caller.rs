@@ -4,39 +4,51 @@
 //! first token must be newer than every token used for the tenant before; the tenant's database remembers the last.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::answer::Answer;
 use crate::application::Application;
-use crate::client::{CallError, Client};
+use crate::client::CallError;
 use crate::clock::Clock;
 use crate::cycle::CycleError;
 use crate::tenant::{Tenant, TenantError};
 use crate::token::Token;
-use crate::wire::Request;
+use crate::transport::{Call, Transport};
+use crate::wire::{Operation, Request, Unsigned};
 
 /// Waiting longer than this means that a clock was set back, not that cycles follow each other fast.
 const MAX_WAIT_SECONDS: i64 = 60;
 
 /// One application's calls to one receiver for one tenant.
 pub struct Caller<'a> {
-    client: &'a Client,
+    transport: &'a dyn Transport,
     application: &'a Application,
     tenant: &'a Tenant,
     clock: &'a dyn Clock,
+    stopped: Option<&'a AtomicBool>,
+    /// The last token time that the tenant's database knows from here.
+    noted: Cell<i64>,
     calls: Cell<u64>,
     bytes: Cell<u64>,
 }
 
 impl<'a> Caller<'a> {
-    /// A caller that has not called yet.
+    /// A caller that has not called yet. `transport` is a [`Client`](crate::client::Client), or stands before one.
     #[must_use]
     pub fn new(
-        client: &'a Client,
+        transport: &'a dyn Transport,
         application: &'a Application,
         tenant: &'a Tenant,
         clock: &'a dyn Clock,
     ) -> Self {
-        Self { client, application, tenant, clock, calls: Cell::new(0), bytes: Cell::new(0) }
+        let (noted, calls, bytes) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        Self { transport, application, tenant, clock, stopped: None, noted, calls, bytes }
+    }
+
+    /// A caller that makes no more calls once `stopped` is true; a call that was begun goes on to its answer.
+    #[must_use]
+    pub fn stopped_by(self, stopped: &'a AtomicBool) -> Self {
+        Self { stopped: Some(stopped), ..self }
     }
 
     /// The tenant.
@@ -57,6 +69,12 @@ impl<'a> Caller<'a> {
         self.clock
     }
 
+    /// What carries the calls.
+    #[must_use]
+    pub fn transport(&self) -> &'a dyn Transport {
+        self.transport
+    }
+
     /// How many calls were made.
     #[must_use]
     pub fn calls(&self) -> u64 {
@@ -75,7 +93,11 @@ impl<'a> Caller<'a> {
     /// [`TenantError`] when its time cannot be noted.
     pub fn token(&self) -> Result<Token, TenantError> {
         let now = self.clock.now_seconds();
-        self.tenant.set_last_not_before(now)?;
+        // Calls of one second need not wait for whoever is writing to the tenant.
+        if now > self.noted.get() {
+            self.tenant.set_last_not_before(now)?;
+            self.noted.set(now);
+        }
         Ok(Token::new(self.application, self.tenant.name(), now))
     }
 
@@ -108,10 +130,31 @@ impl<'a> Caller<'a> {
     /// As [`Caller::call`].
     pub fn call_with(&self, request: &Request, token: &Token) -> Result<Answer, CycleError> {
         let operation = request.operation();
-        let token = token.sign().map_err(|source| CallError::Token { operation, source })?;
-        let body = request.envelope(&token);
-        self.calls.set(self.calls.get() + 1);
-        self.bytes.set(self.bytes.get() + u64::try_from(body.len()).unwrap_or(u64::MAX));
-        Ok(self.client.send(operation, &body)?)
+        let signed = &sign(operation, token)?;
+        let (tables, body) = (&request.tables(), &request.envelope(signed));
+        self.send(&Call { operation, tables, token, signed, body })
     }
+
+    /// Makes one RowData call about these tables, whose rows are written already, with a token of its own.
+    ///
+    /// # Errors
+    /// As [`Caller::call`].
+    pub(crate) fn call_unsigned(&self, tables: &[&str], body: &mut Unsigned) -> Result<Answer, CycleError> {
+        let (operation, token) = (Operation::RowData, &self.token()?);
+        let signed = &sign(operation, token)?;
+        self.send(&Call { operation, tables, token, signed, body: body.envelope(signed) })
+    }
+
+    fn send(&self, call: &Call<'_>) -> Result<Answer, CycleError> {
+        if self.stopped.is_some_and(|stopped| stopped.load(Ordering::SeqCst)) {
+            return Err(CycleError::Stopped);
+        }
+        self.calls.set(self.calls.get() + 1);
+        self.bytes.set(self.bytes.get() + u64::try_from(call.body.len()).unwrap_or(u64::MAX));
+        Ok(self.transport.send(call)?)
+    }
+}
+
+fn sign(operation: Operation, token: &Token) -> Result<String, CallError> {
+    token.sign().map_err(|source| CallError::Token { operation, source })
 }

@@ -1,9 +1,11 @@
 //! Carries calls to a receiver: SOAP 1.1 over HTTP, as the vendor's client does it.
 
+use std::io::Read;
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::http::Response;
+use ureq::typestate::WithBody;
+use ureq::{Agent, Body, RequestBuilder, SendBody};
 
 use crate::answer::{self, Answer, AnswerError};
 use crate::token::Token;
@@ -17,6 +19,14 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// Why a call brought no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
+    /// A scripted fault ended the cycle: the call was not sent, or its answer not waited for.
+    #[error("{operation} was broken off, as the fault {fault} says")]
+    BrokenOff {
+        /// The operation.
+        operation: Operation,
+        /// As it was written.
+        fault: String,
+    },
     /// The token cannot be signed.
     #[error("cannot sign the token of {operation}")]
     Token {
@@ -69,12 +79,25 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
+/// A body that is not sent in one go.
+pub(crate) struct Upload<'a> {
+    /// Gives the bytes out.
+    pub(crate) body: &'a mut dyn Read,
+    /// How many they are said to be.
+    pub(crate) length: usize,
+    /// How long giving them out takes; the client's timeout counts besides.
+    pub(crate) duration: Duration,
+    /// How long the answer is waited for, if not as long as the client's timeout lets.
+    pub(crate) answer_within: Option<Duration>,
+}
+
 /// Calls one receiver. Every call has a connection of its own, so that a broken one is the fault of the call that it
 /// breaks and of no other.
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
     url: String,
+    timeout: Duration,
 }
 
 impl Client {
@@ -94,7 +117,7 @@ impl Client {
             .max_idle_connections(0)
             .proxy(None)
             .build();
-        Self { agent: config.into(), url: url.to_owned() }
+        Self { agent: config.into(), url: url.to_owned(), timeout }
     }
 
     /// The receiver.
@@ -118,16 +141,7 @@ impl Client {
     /// # Errors
     /// [`CallError`] when there is no answer, or none that keeps to the contract.
     pub fn send(&self, operation: Operation, body: &[u8]) -> Result<Answer, CallError> {
-        let Reply { status, content_type, body } = self.exchange(operation, body)?;
-        // A fault comes with 500, everything else with 200.
-        if !matches!(status, 200 | 500) || !is_soap(&content_type) {
-            return Err(CallError::Status { operation, status, content_type });
-        }
-        match answer::parse(operation, &body) {
-            Ok(answer) if status == 200 => Ok(answer),
-            Ok(_) => Err(CallError::Status { operation, status, content_type }),
-            Err(source) => Err(CallError::Answer { operation, source }),
-        }
+        understand(operation, self.exchange(operation, body)?)
     }
 
     /// Sends a whole body and takes whatever comes back.
@@ -135,20 +149,58 @@ impl Client {
     /// # Errors
     /// [`CallError::Transport`].
     pub fn exchange(&self, operation: Operation, body: &[u8]) -> Result<Reply, CallError> {
-        let failed = |source| CallError::Transport { operation, url: self.url.clone(), source };
-        let response = self
-            .agent
+        let response = self.post(operation).send(body);
+        response.and_then(reply).map_err(|source| self.failed(operation, source))
+    }
+
+    /// Sends a body piece by piece. When it fails before its end, the connection ends there.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub(crate) fn upload(&self, operation: Operation, upload: Upload<'_>) -> Result<Answer, CallError> {
+        let Upload { body, length, duration, answer_within } = upload;
+        let request = self
+            .post(operation)
+            .header("Content-Length", length)
+            .config()
+            .timeout_global(Some(self.timeout.saturating_add(duration)))
+            .timeout_recv_response(answer_within)
+            .build();
+        let response = request.send(SendBody::from_reader(body));
+        understand(operation, response.and_then(reply).map_err(|source| self.failed(operation, source))?)
+    }
+
+    fn post(&self, operation: Operation) -> RequestBuilder<WithBody> {
+        self.agent
             .post(&self.url)
             .header("Content-Type", "text/xml; charset=utf-8")
             .header("SOAPAction", format!("\"{}\"", operation.action()))
             .header("Accept-Encoding", "gzip, deflate")
-            .send(body)
-            .map_err(failed)?;
-        let content_type = header(&response, "Content-Type");
-        let status = response.status().as_u16();
-        let mut body = response.into_body();
-        let body = body.with_config().limit(MAX_ANSWER_BYTES).read_to_vec().map_err(failed)?;
-        Ok(Reply { status, content_type, body })
+    }
+
+    fn failed(&self, operation: Operation, source: ureq::Error) -> CallError {
+        CallError::Transport { operation, url: self.url.clone(), source }
+    }
+}
+
+/// Reads the whole of what came back.
+fn reply(response: Response<Body>) -> Result<Reply, ureq::Error> {
+    let content_type = header(&response, "Content-Type");
+    let status = response.status().as_u16();
+    let body = response.into_body().with_config().limit(MAX_ANSWER_BYTES).read_to_vec()?;
+    Ok(Reply { status, content_type, body })
+}
+
+fn understand(operation: Operation, reply: Reply) -> Result<Answer, CallError> {
+    let Reply { status, content_type, body } = reply;
+    // A fault comes with 500, everything else with 200.
+    if !matches!(status, 200 | 500) || !is_soap(&content_type) {
+        return Err(CallError::Status { operation, status, content_type });
+    }
+    match answer::parse(operation, &body) {
+        Ok(answer) if status == 200 => Ok(answer),
+        Ok(_) => Err(CallError::Status { operation, status, content_type }),
+        Err(source) => Err(CallError::Answer { operation, source }),
     }
 }
 
@@ -158,7 +210,7 @@ fn header<T>(response: &Response<T>, name: &str) -> String {
 }
 
 /// `text/xml` in UTF-8, which is also what an absent charset means for the vendor's client.
-fn is_soap(content_type: &str) -> bool {
+pub(crate) fn is_soap(content_type: &str) -> bool {
     let lower = content_type.to_ascii_lowercase();
     let mut parts = lower.split(';').map(str::trim_ascii);
     parts.next() == Some("text/xml")

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use commands::Arguments;
+use commands::conformance::CannotRun;
 
 fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("operations-center: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<CannotRun>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -5,7 +5,6 @@ mod parse;
 mod signature;
 #[cfg(test)]
 mod tests;
-mod xml;
 
 pub use parse::{AnswerError, parse};
 pub use signature::{SignatureError, check};

@@ -1,18 +1,15 @@
 //! From a response's body to an [`Answer`].
 
-use super::xml::{Tag, Xml};
 use super::{Answer, Position};
 use crate::wire::{DATA, ENVELOPE, MIRRORING, Operation};
+use crate::xml::{Tag, Xml, XmlError};
 
 /// What is wrong with an answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// Not UTF-8, not XML, or XML that has no business in SOAP.
-    #[error("the answer is not a well-formed XML document in UTF-8")]
-    NotWellFormed,
-    /// Something stands where nothing may.
-    #[error("{0} stands where nothing may stand")]
-    Stray(&'static str),
+    #[error("the answer cannot be read: {0}")]
+    Xml(#[from] XmlError),
     /// Another element was due.
     #[error("{expected} was due, {found} came")]
     Unexpected {
@@ -72,7 +69,7 @@ fn members(operation: Operation) -> &'static [&'static str] {
 /// # Errors
 /// [`AnswerError`] for the first thing that the contract does not allow, and for a fault.
 pub fn parse(operation: Operation, body: &[u8]) -> Result<Answer, AnswerError> {
-    let document = std::str::from_utf8(body).map_err(|_| AnswerError::NotWellFormed)?;
+    let document = std::str::from_utf8(body).map_err(|_| XmlError::NotWellFormed)?;
     let mut xml = Xml::new(document.strip_prefix('\u{feff}').unwrap_or(document));
     expect(xml.child()?, ENVELOPE, "Envelope")?;
     let mut tag = xml.child()?;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fixture::{application, envelope, sign};
 use crate::wire::{DATA, MIRRORING, Operation};
+use crate::xml::XmlError;
 
 fn answer(operation: Operation, members: &str) -> Result<Answer, AnswerError> {
     parse(operation, envelope(operation, members).as_bytes())
@@ -79,9 +80,9 @@ fn what_is_no_answer_is_refused() {
         parse(Operation::RowData, whole.as_bytes()),
         Err(AnswerError::Unexpected { expected, .. }) if expected.ends_with("RowDataResponse")
     ));
-    assert_eq!(parse(Operation::Wipe, b"\xff"), Err(AnswerError::NotWellFormed));
+    assert_eq!(parse(Operation::Wipe, b"\xff"), Err(XmlError::NotWellFormed.into()));
     let doctype = format!("<!DOCTYPE x>{whole}");
-    assert_eq!(parse(Operation::Wipe, doctype.as_bytes()), Err(AnswerError::NotWellFormed));
+    assert_eq!(parse(Operation::Wipe, doctype.as_bytes()), Err(XmlError::NotWellFormed.into()));
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The signing certificate, made like the vendor's: X.509 version 1, signed with SHA-1.
+//! The signing certificate, made like the vendor's: X.509 version 1, signed with SHA-1 by an authority that nobody
+//! knows.
 //!
 //! Nothing of it counts for a receiver but its public key and its thumbprint, and parsers made for TLS refuse
-//! it: that is why the stand-in's is no better.
+//! it: that is why the stand-in's is no better. The authority's key is thrown away after its one signature.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::rngs::OsRng;
 use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use sha1::{Digest, Sha1};
@@ -20,7 +22,11 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::time::Validity;
 use x509_cert::{Certificate, TbsCertificate, Version};
 
-const SUBJECT: &str = "CN=Operations Center stand-in Federated Login";
+use super::environment::Environment;
+
+const ISSUER: &str = "CN=Operations Center stand-in CA";
+/// Nobody checks the authority's signature, so that its key may be short and quickly made.
+const ISSUER_KEY_BITS: usize = 1024;
 /// sha1WithRSAEncryption, as on the vendor's certificates.
 const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 /// Ten years: a receiver must not refuse an expired one anyway.
@@ -61,26 +67,34 @@ impl Thumbprint {
     }
 }
 
-/// A certificate for `key`, as PEM, and its thumbprint.
-pub(super) fn self_signed(key: &RsaPrivateKey) -> Result<(String, Thumbprint), CertificateError> {
+/// A certificate for an environment's `key`, as PEM, and its thumbprint.
+pub(super) fn issue(
+    environment: Environment,
+    key: &RsaPrivateKey,
+) -> Result<(String, Thumbprint), CertificateError> {
+    let issuer = RsaPrivateKey::new(&mut OsRng, ISSUER_KEY_BITS)?;
     let signature_algorithm = AlgorithmIdentifierOwned { oid: SHA1_WITH_RSA, parameters: Some(Any::null()) };
-    let tbs_certificate = tbs(key, signature_algorithm.clone())?;
+    let tbs_certificate = tbs(environment, key, signature_algorithm.clone())?;
     let digest = Sha1::digest(tbs_certificate.to_der()?);
-    let signature = BitString::from_bytes(&key.sign(Pkcs1v15Sign::new::<Sha1>(), &digest)?)?;
+    let signature = BitString::from_bytes(&issuer.sign(Pkcs1v15Sign::new::<Sha1>(), &digest)?)?;
     let pem = Certificate { tbs_certificate, signature_algorithm, signature }.to_pem(LineEnding::LF)?;
     let thumbprint = thumbprint(&pem)?;
     Ok((pem, thumbprint))
 }
 
-fn tbs(key: &RsaPrivateKey, signature: AlgorithmIdentifierOwned) -> Result<TbsCertificate, CertificateError> {
+fn tbs(
+    environment: Environment,
+    key: &RsaPrivateKey,
+    signature: AlgorithmIdentifierOwned,
+) -> Result<TbsCertificate, CertificateError> {
     let public_key = key.to_public_key().to_public_key_der()?;
     Ok(TbsCertificate {
         version: Version::V1,
         serial_number: SerialNumber::from(1u32),
         signature,
-        issuer: Name::from_str(SUBJECT)?,
+        issuer: Name::from_str(ISSUER)?,
         validity: Validity::from_now(LIFETIME)?,
-        subject: Name::from_str(SUBJECT)?,
+        subject: Name::from_str(&format!("CN={}", environment.certificate_name()))?,
         subject_public_key_info: SubjectPublicKeyInfoOwned::from_der(public_key.as_bytes())?,
         issuer_unique_id: None,
         subject_unique_id: None,
@@ -100,14 +114,22 @@ mod tests {
     use crate::fixture::application;
 
     #[test]
-    fn it_is_version_1_and_signed_by_its_own_key() {
+    fn it_is_like_the_vendors() {
         let application = application();
         let certificate = Certificate::from_pem(application.certificate_pem()).unwrap();
-        assert_eq!(certificate.tbs_certificate.version, Version::V1);
-        let digest = Sha1::digest(certificate.tbs_certificate.to_der().unwrap());
-        let key = application.signing_key().to_public_key();
+        let content = certificate.tbs_certificate;
+        assert_eq!(content.version, Version::V1);
+        assert_eq!(content.extensions, None);
+        assert_eq!(certificate.signature_algorithm.oid, SHA1_WITH_RSA);
+        assert_eq!(content.subject.to_string(), "CN=SuperOffice Online Development Federated Login");
+        assert_ne!(content.issuer, content.subject);
+        let key = application.signing_key().to_public_key().to_public_key_der().unwrap();
+        assert_eq!(content.subject_public_key_info.to_der().unwrap(), key.as_bytes());
+        // Not self-signed.
+        let digest = Sha1::digest(content.to_der().unwrap());
         let signature = certificate.signature.as_bytes().unwrap();
-        key.verify(Pkcs1v15Sign::new::<Sha1>(), &digest, signature).unwrap();
+        let own = application.signing_key().to_public_key();
+        assert!(own.verify(Pkcs1v15Sign::new::<Sha1>(), &digest, signature).is_err());
     }
 
     #[test]

@@ -1,74 +1,47 @@
-//! A registered application as the vendor's Operations Center keeps it: its id, its RSA key, and the certificate
-//! by which the environment signs tokens for it.
+//! A registered application as the vendor's Operations Center keeps it: what its owner registered, its RSA key, and
+//! the environment's key and certificate by which its tokens are signed.
 //!
-//! The receiver gets three of its files: the application's private key (RSAXML or PKCS#8) and the public signing
-//! certificate. The signing key is the vendor's own and never leaves the stand-in.
+//! The receiver is handed the application's private key (RSAXML or PKCS#8) and the public signing certificate. The
+//! signing key is the vendor's own and never leaves the stand-in.
 
 mod certificate;
+mod environment;
+mod error;
+pub(crate) mod files;
+mod mirroring;
+mod registration;
 mod rsa_xml;
+mod signer;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rand::rngs::OsRng;
-use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde::{Deserialize, Serialize};
 
 pub use certificate::{CertificateError, Thumbprint};
+pub use environment::{Environment, NoEnvironment};
+pub use error::ApplicationError;
+pub use mirroring::{Mirroring, MirroringError, MirroringUrl};
+pub use registration::{ApplicationToken, Details, Registration};
+pub use signer::Signer;
+
+use crate::clock::{Clock, SystemClock};
+use files::{new_key, read, read_key, write_key, write_secret};
 
 const DESCRIPTION_FILE: &str = "application.json";
 const APPLICATION_KEY_XML_FILE: &str = "application-key.xml";
 const APPLICATION_KEY_PEM_FILE: &str = "application-key.pem";
 const SIGNING_CERTIFICATE_FILE: &str = "signing-certificate.pem";
-const SIGNING_KEY_FILE: &str = "signing-key.pem";
 
 /// The vendor's signing keys have 2048 bits.
 const SIGNING_KEY_BITS: usize = 2048;
 /// Two keys of the vendor's samples have 1024 bits; new ones are longer.
-const DEFAULT_APPLICATION_KEY_BITS: usize = 2048;
+const DEFAULT_KEY_BITS: usize = 2048;
 /// The `iss` of every observed token.
 const ISSUER: &str = "SuperOffice AS";
-
-/// Why an application could not be made, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplicationError {
-    /// A key could not be generated or signed with.
-    #[error("cannot use an RSA key of {bits} bits")]
-    Key {
-        /// The length that was asked for.
-        bits: usize,
-        /// What the RSA library says.
-        #[source]
-        source: rsa::Error,
-    },
-    /// A key could not be written in, or read from, its text form.
-    #[error("cannot read or write the key {file}")]
-    KeyFormat {
-        /// The file's name.
-        file: &'static str,
-        /// What the PKCS#8 library says.
-        #[source]
-        source: rsa::pkcs8::Error,
-    },
-    /// The certificate could not be built or read.
-    #[error(transparent)]
-    Certificate(#[from] CertificateError),
-    /// The description is not the JSON that `save` writes.
-    #[error("cannot read or write {DESCRIPTION_FILE}")]
-    Description(#[from] serde_json::Error),
-    /// A file could not be read or written.
-    #[error("cannot read or write {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        #[source]
-        source: std::io::Error,
-    },
-}
 
 /// A registered application with both of its key pairs.
 #[derive(Clone, Debug)]
@@ -77,10 +50,14 @@ pub struct Application {
     pub id: String,
     /// The `iss` of its tokens, `SuperOffice AS`.
     pub issuer: String,
+    /// What its owner registered.
+    pub details: Details,
+    /// The secret beside the id.
+    pub token: ApplicationToken,
+    /// When it was registered, in milliseconds since 1970 UTC.
+    pub created_ms: i64,
     application_key: RsaPrivateKey,
-    signing_key: RsaPrivateKey,
-    certificate_pem: String,
-    thumbprint: Thumbprint,
+    signer: Signer,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,15 +65,20 @@ struct Description {
     id: String,
     issuer: String,
     thumbprint: String,
+    token: ApplicationToken,
+    created_ms: i64,
+    #[serde(flatten)]
+    details: Details,
 }
 
 impl Application {
-    /// Makes an application with new keys, the application's own of 2048 bits. Takes a second or more.
+    /// Makes an application with new keys, the application's own of 2048 bits, in a development environment of its
+    /// own, with nothing registered but its id. Takes a second or more.
     ///
     /// # Errors
     /// [`ApplicationError`] when the system has no randomness or a key cannot be used.
     pub fn generate(id: &str) -> Result<Self, ApplicationError> {
-        Self::generate_with_key(id, DEFAULT_APPLICATION_KEY_BITS)
+        Self::generate_with_key(id, DEFAULT_KEY_BITS)
     }
 
     /// Makes an application whose own key has `application_key_bits`: 1024 as in the vendor's sample, or 2048.
@@ -104,11 +86,30 @@ impl Application {
     /// # Errors
     /// [`ApplicationError`] when a key of that length cannot be made.
     pub fn generate_with_key(id: &str, application_key_bits: usize) -> Result<Self, ApplicationError> {
-        let application_key = new_key(application_key_bits)?;
-        let signing_key = new_key(SIGNING_KEY_BITS)?;
-        let (certificate_pem, thumbprint) = certificate::self_signed(&signing_key)?;
-        let (id, issuer) = (id.to_owned(), ISSUER.to_owned());
-        Ok(Self { id, issuer, application_key, signing_key, certificate_pem, thumbprint })
+        let details = Details::named(id);
+        let signer = Signer::generate(details.environment)?;
+        let registration = Registration { id: id.to_owned(), key_bits: application_key_bits, details };
+        Self::registered(registration, signer, SystemClock.now_ms())
+    }
+
+    /// Makes an application whose tokens are signed by `signer`.
+    ///
+    /// # Errors
+    /// [`ApplicationError`] when a key of the length cannot be made.
+    pub fn registered(
+        registration: Registration,
+        signer: Signer,
+        created_ms: i64,
+    ) -> Result<Self, ApplicationError> {
+        Ok(Self {
+            application_key: new_key(registration.key_bits)?,
+            id: registration.id,
+            issuer: ISSUER.to_owned(),
+            details: registration.details,
+            token: ApplicationToken::random(),
+            created_ms,
+            signer,
+        })
     }
 
     /// Reads the folder that [`Application::save`] wrote.
@@ -116,15 +117,25 @@ impl Application {
     /// # Errors
     /// [`ApplicationError`] naming the file that is missing or malformed.
     pub fn load(folder: &Path) -> Result<Self, ApplicationError> {
-        let description: Description = serde_json::from_str(&read(&folder.join(DESCRIPTION_FILE))?)?;
-        let certificate_pem = read(&Self::certificate_path(folder))?;
+        Self::load_signed_by(folder, |_| Signer::load(folder, SIGNING_CERTIFICATE_FILE))
+    }
+
+    /// Reads the folder of an application whose tokens are signed by its environment's signer.
+    pub(crate) fn load_signed_by<E: From<ApplicationError>>(
+        folder: &Path,
+        signer: impl FnOnce(Environment) -> Result<Signer, E>,
+    ) -> Result<Self, E> {
+        let path = folder.join(DESCRIPTION_FILE);
+        let description: Description = serde_json::from_str(&read(&path)?)
+            .map_err(|source| ApplicationError::Description { path, source })?;
         Ok(Self {
+            application_key: read_key(&Self::application_key_pem_path(folder))?,
+            signer: signer(description.details.environment)?,
             id: description.id,
             issuer: description.issuer,
-            application_key: read_key(folder, APPLICATION_KEY_PEM_FILE)?,
-            signing_key: read_key(folder, SIGNING_KEY_FILE)?,
-            thumbprint: certificate::thumbprint(&certificate_pem)?,
-            certificate_pem,
+            details: description.details,
+            token: description.token,
+            created_ms: description.created_ms,
         })
     }
 
@@ -133,18 +144,44 @@ impl Application {
     /// # Errors
     /// [`ApplicationError`] naming the file that could not be written.
     pub fn save(&self, folder: &Path) -> Result<(), ApplicationError> {
+        self.save_for_partner(folder)?;
+        self.signer.save(folder, SIGNING_CERTIFICATE_FILE)
+    }
+
+    /// Writes all files but the signing key.
+    pub(crate) fn save_for_partner(&self, folder: &Path) -> Result<(), ApplicationError> {
         fs::create_dir_all(folder)
             .map_err(|source| ApplicationError::File { path: folder.to_owned(), source })?;
+        self.save_description(folder)?;
+        self.save_key(folder)?;
+        files::write(&Self::certificate_path(folder), self.signer.certificate_pem())
+    }
+
+    /// Writes what can change without new keys.
+    pub(crate) fn save_description(&self, folder: &Path) -> Result<(), ApplicationError> {
         let description = Description {
             id: self.id.clone(),
             issuer: self.issuer.clone(),
-            thumbprint: self.thumbprint.hex(),
+            thumbprint: self.thumbprint().hex(),
+            token: self.token.clone(),
+            created_ms: self.created_ms,
+            details: self.details.clone(),
         };
-        write(&folder.join(DESCRIPTION_FILE), &serde_json::to_string_pretty(&description)?)?;
+        let path = folder.join(DESCRIPTION_FILE);
+        let text = serde_json::to_string_pretty(&description)
+            .map_err(|source| ApplicationError::Description { path: path.clone(), source })?;
+        write_secret(&path, &text)
+    }
+
+    /// Writes the application's own key in both forms, the one that [`Application::load`] reads last.
+    pub(crate) fn save_key(&self, folder: &Path) -> Result<(), ApplicationError> {
         write_secret(&Self::application_key_xml_path(folder), &rsa_xml::write(&self.application_key))?;
-        write(&Self::certificate_path(folder), &self.certificate_pem)?;
-        write_key(folder, APPLICATION_KEY_PEM_FILE, &self.application_key)?;
-        write_key(folder, SIGNING_KEY_FILE, &self.signing_key)
+        write_key(&Self::application_key_pem_path(folder), &self.application_key)
+    }
+
+    /// The same application with another key.
+    pub(crate) fn with_key(self, application_key: RsaPrivateKey) -> Self {
+        Self { application_key, ..self }
     }
 
     /// Where `save(folder)` puts the application's private key as RSAXML, the form in which the vendor hands it out.
@@ -168,13 +205,19 @@ impl Application {
     /// Where `save(folder)` puts the key that tokens are signed with.
     #[must_use]
     pub fn signing_key_path(folder: &Path) -> PathBuf {
-        folder.join(SIGNING_KEY_FILE)
+        folder.join(signer::KEY_FILE)
+    }
+
+    /// Who signs its tokens.
+    #[must_use]
+    pub fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     /// The key that signs tokens: the vendor's, not the application's.
     #[must_use]
     pub fn signing_key(&self) -> &RsaPrivateKey {
-        &self.signing_key
+        self.signer.key()
     }
 
     /// The public half of the application's key, which the vendor keeps to check the receiver's answers.
@@ -192,70 +235,12 @@ impl Application {
     /// The SHA-1 thumbprint of the signing certificate.
     #[must_use]
     pub fn thumbprint(&self) -> Thumbprint {
-        self.thumbprint
+        self.signer.thumbprint()
     }
 
     /// The signing certificate as PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
-        &self.certificate_pem
-    }
-}
-
-fn new_key(bits: usize) -> Result<RsaPrivateKey, ApplicationError> {
-    RsaPrivateKey::new(&mut OsRng, bits).map_err(|source| ApplicationError::Key { bits, source })
-}
-
-fn read(path: &Path) -> Result<String, ApplicationError> {
-    fs::read_to_string(path).map_err(|source| ApplicationError::File { path: path.to_owned(), source })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), ApplicationError> {
-    fs::write(path, text).map_err(|source| ApplicationError::File { path: path.to_owned(), source })
-}
-
-/// Writes a key so that nobody but its owner can read it; a receiver may refuse it otherwise.
-fn write_secret(path: &Path, text: &str) -> Result<(), ApplicationError> {
-    let failed = |source| ApplicationError::File { path: path.to_owned(), source };
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)
-}
-
-fn read_key(folder: &Path, file: &'static str) -> Result<RsaPrivateKey, ApplicationError> {
-    RsaPrivateKey::from_pkcs8_pem(&read(&folder.join(file))?)
-        .map_err(|source| ApplicationError::KeyFormat { file, source })
-}
-
-fn write_key(folder: &Path, file: &'static str, key: &RsaPrivateKey) -> Result<(), ApplicationError> {
-    let pem =
-        key.to_pkcs8_pem(LineEnding::LF).map_err(|source| ApplicationError::KeyFormat { file, source })?;
-    write_secret(&folder.join(file), &pem)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::application;
-
-    #[test]
-    fn an_application_survives_saving_and_loading() {
-        let folder = tempfile::tempdir().unwrap();
-        let made = application();
-        made.save(folder.path()).unwrap();
-        let loaded = Application::load(folder.path()).unwrap();
-        assert_eq!(loaded.id, made.id);
-        assert_eq!(loaded.application_key(), made.application_key());
-        assert_eq!(loaded.signing_key(), made.signing_key());
-        assert_eq!(loaded.thumbprint(), made.thumbprint());
-        let xml = fs::read_to_string(Application::application_key_xml_path(folder.path())).unwrap();
-        assert!(xml.starts_with("<RSAKeyValue><Modulus>"), "{xml}");
-    }
-
-    #[test]
-    fn a_missing_folder_is_named() {
-        let error = Application::load(Path::new("nowhere-at-all")).unwrap_err();
-        assert!(error.to_string().contains("nowhere-at-all"), "{error}");
+        self.signer.certificate_pem()
     }
 }

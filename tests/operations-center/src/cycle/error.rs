@@ -14,12 +14,21 @@ pub enum CycleError {
     /// A call brought no answer, or none that the vendor would accept.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The same of a call that is about tables.
+    #[error("the call about {tables} failed")]
+    TableCall {
+        /// The tables.
+        tables: String,
+        /// Why.
+        #[source]
+        source: CallError,
+    },
     /// The receiver answered that it did not do what was asked.
     #[error("{operation}{} was refused by the receiver: {message}", of(table.as_deref()))]
     Refused {
         /// The operation.
         operation: Operation,
-        /// The table, where the call is about one.
+        /// The tables, where the call is about some.
         table: Option<String>,
         /// The receiver's ErrorMessage.
         message: String,
@@ -41,6 +50,9 @@ pub enum CycleError {
         /// How far.
         seconds: i64,
     },
+    /// Whoever runs the cycle wants no more calls.
+    #[error("the cycle was told to end")]
+    Stopped,
 }
 
 fn of(table: Option<&str>) -> String {

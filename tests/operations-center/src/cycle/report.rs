@@ -18,7 +18,7 @@ pub struct TableReport {
     pub wiped: bool,
     /// Calls that were about it: its Wipe, and every RowData with rows of it.
     pub calls: u64,
-    /// About how many bytes its rows took.
+    /// The bytes of its rows.
     pub bytes: u64,
 }
 
@@ -27,6 +27,15 @@ impl TableReport {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.inserts + self.updates + self.deletes
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.inserts += other.inserts;
+        self.updates += other.updates;
+        self.deletes += other.deletes;
+        self.wiped |= other.wiped;
+        self.calls += other.calls;
+        self.bytes += other.bytes;
     }
 
     pub(super) fn count(&mut self, change: Change, bytes: usize) {

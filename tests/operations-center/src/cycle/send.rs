@@ -1,28 +1,29 @@
-//! One table's rows, in batches.
+//! Making the calls that bring rows, while the next ones are being read and written on another thread.
 
-use super::{Cycle, CycleError};
-use crate::sql::Value;
-use crate::tenant::{Change, Table};
-use crate::wire::{Batch, Request, Row, TableInfo};
+use std::panic;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
-/// No position yet: more batches of the table follow.
-const NO_LSN: i64 = 0;
+use super::pack::{Emit, Need, Packer, Portion, Step, Stop};
+use super::{Cycle, CycleError, accepted};
+use crate::tenant::{Snapshot, Table, TenantError};
+use crate::wire::{Operation, Request};
 
-/// The batch that is being filled.
-#[derive(Default)]
-struct Filling {
-    rows: Vec<Row>,
-    bytes: usize,
-}
+/// Calls that wait while one is being made. Another one is being packed meanwhile, so bodies of three calls take
+/// memory at most.
+const AHEAD: usize = 1;
 
 impl Cycle<'_> {
     /// Sends what a receiver at position `lsn` lacks of a table: its changes, or, where they are not known from
-    /// there on, a Wipe and every row. Only the last batch has a valid LSN, the version of the snapshot that the
+    /// there on or were not tracked until now, a Wipe and every row. Only the last batch has a valid LSN, the version of the snapshot that the
     /// rows were read from.
     ///
     /// Where there is nothing to send, nothing is sent: an empty table gets its Wipe and no RowData, so that the
     /// receiver goes on holding no position for it and is sent a Wipe again next time. What the vendor does there is
     /// not documented; the protocol says "repeated until nothing is left".
+    ///
+    /// The table's columns may be others than those announced. The last rows may wait for the next call, which
+    /// [`Cycle::complete`] makes at the latest.
     ///
     /// # Errors
     /// [`CycleError`] when there is no such table, or for the call that failed.
@@ -30,78 +31,79 @@ impl Cycle<'_> {
         let snapshot = self.caller.tenant().snapshot()?;
         let table = snapshot.table(table)?;
         self.report.tables.entry(table.name.clone()).or_default();
-        // Older positions have lost their changes (-1 has none); newer ones are from before the source was restored.
-        let known = snapshot.min_valid_version(&table.name)?..=snapshot.version();
-        let mut filling = Filling::default();
-        if known.contains(&lsn) {
-            snapshot.for_each_change(&table, lsn, |change, values| {
-                self.add(&table, &mut filling, change, &values)
-            })?;
-        } else {
-            self.wipe(&table.name)?;
-            snapshot
-                .for_each_row(&table, |values| self.add(&table, &mut filling, Change::Insert, &values))?;
+        match self.need(&snapshot, &table.name, lsn)? {
+            Some(need) => self.send(snapshot, &[self.portion(table, need)]),
+            None => Ok(()),
         }
-        self.finish(&table, filling, snapshot.version())
     }
 
-    fn wipe(&mut self, table: &str) -> Result<(), CycleError> {
-        self.call(Request::wipe(table), Some(table))?;
-        let report = self.report.tables.entry(table.to_owned()).or_default();
-        report.wiped = true;
-        report.calls += 1;
+    /// What must be sent of a table, if anything.
+    pub(super) fn need(
+        &self,
+        snapshot: &Snapshot,
+        table: &str,
+        lsn: i64,
+    ) -> Result<Option<Need>, TenantError> {
+        if self.newly_tracked.contains(table) || !snapshot.knows_changes_since(table, lsn)? {
+            return Ok(Some(Need::Everything));
+        }
+        Ok(snapshot.has_changes(table, lsn)?.then_some(Need::ChangesSince(lsn)))
+    }
+
+    pub(super) fn portion(&self, table: Table, need: Need) -> Portion {
+        let batch_bytes = self.batch_bytes(&table.name);
+        Portion { table, need, batch_bytes }
+    }
+
+    /// Sends these tables in their order, and keeps the last call where it has room for another table.
+    pub(super) fn send(&mut self, snapshot: Snapshot, portions: &[Portion]) -> Result<(), CycleError> {
+        let fresh = || Packer::new(self.options, &self.client_state);
+        let mut packer = self.packer.take().unwrap_or_else(fresh);
+        let (sender, steps) = sync_channel(AHEAD);
+        let packed = thread::scope(|scope| {
+            let packing = scope.spawn(move || {
+                let emit: &mut Emit<'_> = &mut |step| sender.send(step).map_err(|_| Stop::NoSender);
+                portions.iter().try_for_each(|portion| packer.table(&snapshot, portion, emit))?;
+                Ok(packer)
+            });
+            // A failure drops the steps, which ends the packing.
+            steps.into_iter().try_for_each(|step| self.make(step))?;
+            Ok::<_, CycleError>(packing.join().unwrap_or_else(|panic| panic::resume_unwind(panic)))
+        })?;
+        match packed {
+            Ok(packer) => self.packer = Some(packer),
+            Err(Stop::Tenant(error)) => return Err(error.into()),
+            Err(Stop::NoSender) => {}
+        }
         Ok(())
     }
 
-    /// Adds a row; a batch that is full goes off only now, when it is clear that it is not the table's last.
-    fn add(
-        &mut self,
-        table: &Table,
-        filling: &mut Filling,
-        change: Change,
-        values: &[Value],
-    ) -> Result<(), CycleError> {
-        if filling.bytes >= self.options.batch_bytes && !filling.rows.is_empty() {
-            let full = std::mem::take(filling);
-            self.queue(table, full, NO_LSN);
-            self.flush()?;
-        }
-        let row = Row::new(change, table, values);
-        let bytes = row.wire_bytes();
-        filling.bytes += bytes;
-        filling.rows.push(row);
-        self.report.tables.entry(table.name.clone()).or_default().count(change, bytes);
-        Ok(())
-    }
-
-    fn finish(&mut self, table: &Table, last: Filling, version: i64) -> Result<(), CycleError> {
-        if last.rows.is_empty() {
-            return Ok(());
-        }
-        self.queue(table, last, version);
-        if self.options.combine && self.pending_bytes < self.options.batch_bytes {
-            return Ok(());
-        }
-        self.flush()
-    }
-
-    fn queue(&mut self, table: &Table, filling: Filling, lsn: i64) {
-        self.pending_bytes += filling.bytes;
-        self.pending.push(Batch { rows: filling.rows, lsn, table: TableInfo::from(table) });
-    }
-
-    /// Sends all batches that wait, in one call.
+    /// Sends the call that was kept.
     pub(super) fn flush(&mut self) -> Result<(), CycleError> {
-        if self.pending.is_empty() {
-            return Ok(());
+        match self.packer.as_mut().and_then(Packer::flush) {
+            Some(step) => self.make(step),
+            None => Ok(()),
         }
-        let batches = std::mem::take(&mut self.pending);
-        self.pending_bytes = 0;
-        for batch in &batches {
-            self.report.tables.entry(batch.table.table.clone()).or_default().calls += 1;
+    }
+
+    fn make(&mut self, step: Step) -> Result<(), CycleError> {
+        match step {
+            Step::Wipe(table) => {
+                self.call(Request::wipe(&table), &[&table])?;
+                self.newly_tracked.remove(&table);
+                let report = self.report.tables.entry(table).or_default();
+                report.wiped = true;
+                report.calls += 1;
+            }
+            Step::Rows { mut body, tables } => {
+                let names: Vec<&str> = tables.iter().map(|(name, _)| name.as_str()).collect();
+                let answer = self.caller.call_unsigned(&names, &mut body);
+                accepted(Operation::RowData, &names, answer)?;
+                for (table, sent) in tables {
+                    self.report.tables.entry(table).or_default().add(sent);
+                }
+            }
         }
-        let tables: Vec<&str> = batches.iter().map(|batch| batch.table.table.as_str()).collect();
-        let tables = tables.join(", ");
-        self.call(Request::from_batches(batches), Some(&tables)).map(|_| ())
+        Ok(())
     }
 }

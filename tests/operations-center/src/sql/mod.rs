@@ -4,7 +4,9 @@ mod column;
 mod sql_type;
 pub(crate) mod text;
 mod value;
+mod value_ref;
 
 pub use column::{Column, ColumnError};
 pub use sql_type::{SqlType, UnknownType};
 pub use value::Value;
+pub use value_ref::ValueRef;

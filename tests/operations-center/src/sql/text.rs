@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use time::{Date, Month};
 
 use super::sql_type::MONEY_SCALE;
-use super::{SqlType, Value};
+use super::{SqlType, Value, ValueRef};
 
 /// The wire's finest unit of time is 100 ns, seven digits.
 const US_PER_SECOND: i64 = 1_000_000;
@@ -16,25 +16,22 @@ const US_PER_DAY: i64 = 86_400 * US_PER_SECOND;
 /// 1970-01-01.
 const EPOCH_JULIAN_DAY: i32 = 2_440_588;
 
-/// A value as text; `None` for NULL.
-pub(crate) fn write(kind: SqlType, value: &Value) -> Option<String> {
-    Some(match (kind, value) {
-        (_, Value::Null) => return None,
-        (SqlType::Bit, Value::Whole(bit)) => if *bit == 0 { "False" } else { "True" }.to_owned(),
-        (SqlType::DateTime, Value::Whole(ms)) => moment(ms * 1000),
-        (SqlType::DateTime2, Value::Whole(us)) => moment(*us),
-        (SqlType::Date, Value::Whole(days)) => {
-            let (year, month, day) = calendar(*days);
-            format!("{day:02}.{month:02}.{year:04}")
-        }
-        (SqlType::Time, Value::Whole(us)) => time_of_day(*us),
-        (SqlType::Decimal { scale, .. }, Value::Decimal(unscaled)) => decimal(*unscaled, scale),
-        (_, Value::Decimal(unscaled)) => decimal(*unscaled, MONEY_SCALE),
-        (_, Value::Whole(number)) => number.to_string(),
-        (_, Value::Double(number)) => float(*number),
-        (_, Value::Text(text)) => text.clone(),
-        (_, Value::Bytes(bytes)) => STANDARD.encode(bytes),
-    })
+/// Appends a value's text to `out`; nothing for NULL.
+pub(crate) fn write(kind: SqlType, value: ValueRef<'_>, out: &mut String) {
+    match (kind, value) {
+        (_, ValueRef::Null) => {}
+        (SqlType::Bit, ValueRef::Whole(bit)) => out.push_str(if bit == 0 { "False" } else { "True" }),
+        (SqlType::DateTime, ValueRef::Whole(ms)) => moment(ms * 1000, out),
+        (SqlType::DateTime2, ValueRef::Whole(us)) => moment(us, out),
+        (SqlType::Date, ValueRef::Whole(days)) => date(days, out),
+        (SqlType::Time, ValueRef::Whole(us)) => time_of_day(us, out),
+        (SqlType::Decimal { scale, .. }, ValueRef::Decimal(unscaled)) => decimal(unscaled, scale, out),
+        (_, ValueRef::Decimal(unscaled)) => decimal(unscaled, MONEY_SCALE, out),
+        (_, ValueRef::Whole(number)) => out.push_str(itoa::Buffer::new().format(number)),
+        (_, ValueRef::Double(number)) => float(number, out),
+        (_, ValueRef::Text(text)) => out.push_str(text),
+        (_, ValueRef::Bytes(bytes)) => STANDARD.encode_string(bytes, out),
+    }
 }
 
 /// Reads what `write` wrote for a column of type `kind`, or another type's text where it makes sense.
@@ -60,61 +57,101 @@ pub(crate) fn read(kind: SqlType, text: &str) -> Option<Value> {
 
 /// A value of one type as one of another: written out and read.
 pub(crate) fn convert(from: SqlType, value: &Value, to: SqlType) -> Option<Value> {
-    read(to, &write(from, value)?)
+    let mut text = String::new();
+    write(from, value.into(), &mut text);
+    if *value == Value::Null { None } else { read(to, &text) }
 }
 
 /// `MM/dd/yyyy HH:mm:ss.fffffff`, as observed.
-fn moment(us: i64) -> String {
+fn moment(us: i64, out: &mut String) {
     let (year, month, day) = calendar(us.div_euclid(US_PER_DAY));
-    let (clock, fraction) = clock(us.rem_euclid(US_PER_DAY));
-    format!("{month:02}/{day:02}/{year:04} {clock}.{fraction:06}0")
+    let us = us.rem_euclid(US_PER_DAY);
+    digits::<2>(month, out);
+    out.push('/');
+    digits::<2>(day, out);
+    out.push('/');
+    digits::<4>(year, out);
+    out.push(' ');
+    clock(us, out);
+    fraction(us, out);
+}
+
+/// `dd.MM.yyyy`, as documented.
+fn date(days: i64, out: &mut String) {
+    let (year, month, day) = calendar(days);
+    digits::<2>(day, out);
+    out.push('.');
+    digits::<2>(month, out);
+    out.push('.');
+    digits::<4>(year, out);
 }
 
 /// `HH:mm` where that is all there is, as documented; seconds and their fraction follow where they are not zero.
-fn time_of_day(us: i64) -> String {
-    let (mut clock, fraction) = clock(us);
-    if fraction != 0 {
-        let _ = write!(clock, ".{fraction:06}0");
-    } else if let Some(minutes) = clock.strip_suffix(":00") {
-        return minutes.to_owned();
+fn time_of_day(us: i64, out: &mut String) {
+    clock(us, out);
+    if us % US_PER_SECOND != 0 {
+        fraction(us, out);
+    } else if us % (60 * US_PER_SECOND) == 0 {
+        out.truncate(out.len() - ":00".len());
     }
-    clock
 }
 
-/// `HH:mm:ss` and the microseconds left.
-fn clock(us: i64) -> (String, i64) {
+/// `HH:mm:ss`
+fn clock(us: i64, out: &mut String) {
     let seconds = us / US_PER_SECOND;
-    let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    (clock, us % US_PER_SECOND)
+    digits::<2>(seconds / 3600, out);
+    out.push(':');
+    digits::<2>(seconds / 60 % 60, out);
+    out.push(':');
+    digits::<2>(seconds % 60, out);
+}
+
+/// `.fffffff`
+fn fraction(us: i64, out: &mut String) {
+    out.push('.');
+    digits::<6>(us % US_PER_SECOND, out);
+    out.push('0');
+}
+
+/// The last `N` decimal digits of a number that is not negative.
+fn digits<const N: usize>(mut number: i64, out: &mut String) {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+    }
+    out.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 /// Year, month and day of a number of days since 1970.
-fn calendar(days: i64) -> (i32, u8, u8) {
+fn calendar(days: i64) -> (i64, i64, i64) {
     let day = i32::try_from(days + i64::from(EPOCH_JULIAN_DAY))
         .ok()
         .and_then(|day| Date::from_julian_day(day).ok());
     let (year, month, day) = day.unwrap_or(Date::MAX).to_calendar_date();
-    (year, u8::from(month), day)
+    (i64::from(year), i64::from(u8::from(month)), i64::from(day))
 }
 
 /// Like .NET's shortest form: an exponent only for the very large and the very small, `1.5E-05`.
-fn float(number: f64) -> String {
+fn float(number: f64, out: &mut String) {
     let size = number.abs();
     if size == 0.0 || (1e-5..1e15).contains(&size) {
-        return number.to_string();
+        let _ = write!(out, "{number}");
+        return;
     }
     let text = format!("{number:E}");
     let (mantissa, exponent) = text.split_once('E').unwrap_or((&text, "0"));
     let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}E{sign}{digits:0>2}")
+    let _ = write!(out, "{mantissa}E{sign}{digits:0>2}");
 }
 
-fn decimal(unscaled: i128, scale: u8) -> String {
+fn decimal(unscaled: i128, scale: u8, out: &mut String) {
     let scale = usize::from(scale);
     let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
     let (integer, fraction) = digits.split_at(digits.len() - scale);
     let sign = if unscaled < 0 { "-" } else { "" };
-    if fraction.is_empty() { format!("{sign}{integer}") } else { format!("{sign}{integer}.{fraction}") }
+    let point = if fraction.is_empty() { "" } else { "." };
+    out.extend([sign, integer, point, fraction]);
 }
 
 fn whole(text: &str) -> Option<i64> {
@@ -167,7 +204,9 @@ mod tests {
     use super::*;
 
     fn written(kind: &str, value: impl Into<Value>) -> String {
-        write(kind.parse().unwrap(), &value.into()).unwrap()
+        let mut text = String::new();
+        write(kind.parse().unwrap(), ValueRef::from(&value.into()), &mut text);
+        text
     }
 
     #[test]
@@ -185,7 +224,7 @@ mod tests {
         assert_eq!(written("float", -0.000_001_5), "-1.5E-06");
         assert_eq!(written("float", 1e300), "1E+300");
         assert_eq!(written("bit", 1), "True");
-        assert_eq!(write(SqlType::Int, &Value::Null), None);
+        assert_eq!(written("int", Value::Null), "");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A value as a tenant's database keeps it: the very form that checksums are computed from.
 
 use mirrorbus_schemas::checksum::Canonical;
-use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Stored};
 
-use super::SqlType;
+use super::{SqlType, ValueRef, text};
 
 /// One cell. Which variant a column takes, and in which unit, is [`SqlType`]'s.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,32 +23,22 @@ pub enum Value {
 }
 
 impl Value {
+    /// Reads a value of a column of type `kind` from its text in the invariant culture, as it stands on the wire behind
+    /// its marker: `12.5`, `05/18/2020 10:40:43`, `True`. `None` where it is no such value.
+    #[must_use]
+    pub fn parse(kind: SqlType, text: &str) -> Option<Self> {
+        text::read(kind, text).filter(|value| kind.holds(value))
+    }
+
     /// The form that is hashed.
     #[must_use]
     pub fn canonical(&self) -> Canonical<'_> {
-        match self {
-            Self::Null => Canonical::Null,
-            Self::Whole(number) => Canonical::Whole(i128::from(*number)),
-            Self::Decimal(unscaled) => Canonical::Whole(*unscaled),
-            Self::Double(number) => Canonical::Double(*number),
-            Self::Text(text) => Canonical::Text(text),
-            Self::Bytes(bytes) => Canonical::Bytes(bytes),
-        }
+        ValueRef::from(self).canonical()
     }
 
     /// Reads what `to_sql` wrote into a column of type `kind`; `None` where something else stands there.
-    pub(crate) fn from_sql(kind: SqlType, stored: ValueRef<'_>) -> Option<Self> {
-        let is_decimal = matches!(kind, SqlType::Decimal { .. } | SqlType::Money);
-        Some(match stored {
-            ValueRef::Null => Self::Null,
-            ValueRef::Integer(number) => Self::Whole(number),
-            ValueRef::Real(number) => Self::Double(number),
-            ValueRef::Text(text) if is_decimal => {
-                Self::Decimal(std::str::from_utf8(text).ok()?.parse().ok()?)
-            }
-            ValueRef::Text(text) => Self::Text(std::str::from_utf8(text).ok()?.to_owned()),
-            ValueRef::Blob(bytes) => Self::Bytes(bytes.to_vec()),
-        })
+    pub(crate) fn from_sql(kind: SqlType, stored: Stored<'_>) -> Option<Self> {
+        ValueRef::from_sql(kind, stored).map(Self::from)
     }
 }
 
@@ -56,12 +46,12 @@ impl Value {
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
-            Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
-            Self::Whole(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
+            Self::Null => ToSqlOutput::Borrowed(Stored::Null),
+            Self::Whole(number) => ToSqlOutput::Borrowed(Stored::Integer(*number)),
             Self::Decimal(unscaled) => ToSqlOutput::Owned(unscaled.to_string().into()),
-            Self::Double(number) => ToSqlOutput::Borrowed(ValueRef::Real(*number)),
-            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+            Self::Double(number) => ToSqlOutput::Borrowed(Stored::Real(*number)),
+            Self::Text(text) => ToSqlOutput::Borrowed(Stored::Text(text.as_bytes())),
+            Self::Bytes(bytes) => ToSqlOutput::Borrowed(Stored::Blob(bytes)),
         })
     }
 }

@@ -2,14 +2,25 @@
 
 use std::path::PathBuf;
 
+use super::settings::Preference;
+
 /// Why a tenant's database could not be made, read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
     /// There is no such file.
-    #[error("{} does not exist, make it with 'operations-center tenant new'", path.display())]
+    #[error("{} does not exist, make it with 'operations-center tenant create'", path.display())]
     NoFile {
         /// The file.
         path: PathBuf,
+    },
+    /// Whether another task runs cannot be found out.
+    #[error("cannot lock {}, which keeps two tasks of a tenant apart", path.display())]
+    TaskLock {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
     },
     /// A tenant would overwrite a file.
     #[error("{} exists already, choose another name or remove it", path.display())]
@@ -25,6 +36,31 @@ pub enum TenantError {
         /// What SQLite says.
         #[source]
         source: rusqlite::Error,
+    },
+    /// Somebody else has the database open.
+    #[error("{} is in use, by a cycle or another command, try again later", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be removed.
+    #[error("cannot remove {}", path.display())]
+    Remove {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A preference's value that makes no sense.
+    #[error("{preference} cannot be '{value}', only {rule}")]
+    Preference {
+        /// The preference.
+        preference: Preference,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        rule: &'static str,
     },
     /// No such table.
     #[error("the tenant has no table {table}")]
@@ -89,6 +125,14 @@ pub enum TenantError {
         table: String,
         /// What is wrong.
         what: &'static str,
+    },
+    /// Work should have changed rows of tracked tables.
+    #[error(
+        "the tenant stays at version {version} whatever is done, run a cycle first to switch change tracking on"
+    )]
+    NoVersion {
+        /// The version.
+        version: i64,
     },
     /// SQLite failed.
     #[error("the tenant's database failed while {doing}")]

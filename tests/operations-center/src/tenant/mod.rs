@@ -1,8 +1,7 @@
 //! A tenant: one SQLite file with the CRM's tables and change tracking as SQL Server has it.
 //!
-//! Change tracking counts one version for the whole database, each transaction that changes rows taking the next.
-//! Per key it keeps only the version of the last change, the version in which the row came to be, and whether it
-//! is deleted; so a mirror at some version learns final states, never what happened between. The version is the
+//! Change tracking counts one version for the whole database, each transaction that changes rows of tracked tables
+//! taking the next. A mirror at some version learns final states, never what happened between. The version is the
 //! wire's LSN, and begins at 1, since 0 means "no position".
 
 mod backup;
@@ -10,11 +9,19 @@ mod catalogue;
 mod definition;
 mod edit;
 mod error;
+mod load;
+mod removal;
+mod row;
+mod settings;
 mod snapshot;
+mod task_lock;
 #[cfg(test)]
 mod tests;
+mod tracking;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mirrorbus_schemas::checksum::TableChecksum;
@@ -23,8 +30,13 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 pub use catalogue::Table;
 pub use edit::Edit;
 pub use error::TenantError;
+pub use row::RowRef;
+pub use settings::{Preference, Settings};
 pub use snapshot::{Change, Snapshot};
+pub use task_lock::TaskLock;
+pub use tracking::DEFAULT_RETENTION_MS;
 
+use crate::clock::{Clock, SystemClock};
 use crate::sql::Value;
 
 /// Another process may be changing the tenant while a cycle runs.
@@ -33,14 +45,34 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const CACHED_STATEMENTS: usize = 1000;
 
 /// A tenant's database, open for reading and changing.
-#[derive(Debug)]
 pub struct Tenant {
     db: Connection,
     path: PathBuf,
     name: String,
+    clock: Arc<dyn Clock>,
+    retention_ms: i64,
 }
 
 impl Tenant {
+    fn new(db: Connection, path: &Path, name: String) -> Self {
+        let (path, clock) = (path.to_owned(), Arc::new(SystemClock));
+        Self { db, path, name, clock, retention_ms: DEFAULT_RETENTION_MS }
+    }
+
+    /// The clock by which versions are committed; the machine's unless given.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long [`Tenant::clean_up`] keeps changes, in milliseconds; [`DEFAULT_RETENTION_MS`] unless given.
+    #[must_use]
+    pub fn with_retention_ms(mut self, retention_ms: i64) -> Self {
+        self.retention_ms = retention_ms;
+        self
+    }
+
     /// Makes an empty tenant named after the file's stem: `Cust24709.db` is `Cust24709`.
     ///
     /// # Errors
@@ -55,7 +87,7 @@ impl Tenant {
         db.execute_batch(catalogue::CREATE).map_err(failed())?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         db.execute(r#"INSERT INTO "sys.tenant" VALUES (?, 1, 0)"#, [&name]).map_err(failed())?;
-        Ok(Self { db, path: path.to_owned(), name })
+        Ok(Self::new(db, path, name))
     }
 
     /// Opens a tenant that `create` made.
@@ -70,7 +102,7 @@ impl Tenant {
         let db = connect(path).map_err(not_a_tenant)?;
         let name =
             db.query_row(r#"SELECT name FROM "sys.tenant""#, [], |row| row.get(0)).map_err(not_a_tenant)?;
-        Ok(Self { db, path: path.to_owned(), name })
+        Ok(Self::new(db, path, name))
     }
 
     /// The context identifier, such as `Cust24709`.
@@ -106,7 +138,7 @@ impl Tenant {
     /// # Errors
     /// [`TenantError`] when the database fails.
     pub fn version(&self) -> Result<i64, TenantError> {
-        catalogue::version(&self.db)
+        tracking::version(&self.db)
     }
 
     /// A view of the database that later changes do not touch. It is a connection of its own: the tenant can be
@@ -126,7 +158,7 @@ impl Tenant {
         self.snapshot()?.checksum(table)
     }
 
-    /// All changes that `work` makes become one version; none are made when it fails.
+    /// All changes that `work` makes become one version, if a tracked table is among theirs; none are made when it fails.
     ///
     /// # Errors
     /// What `work` returns, or the database's failure.
@@ -135,7 +167,7 @@ impl Tenant {
         work: impl FnOnce(&mut Edit<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let transaction = self.begin()?;
-        let result = work(&mut Edit::new(&transaction))?;
+        let result = work(&mut Edit::new(&transaction, self.clock()))?;
         commit(transaction)?;
         Ok(result)
     }
@@ -185,9 +217,19 @@ impl Tenant {
             .map_err(TenantError::while_doing("noting the token time"))
     }
 
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     fn begin(&self) -> Result<Transaction<'_>, TenantError> {
         Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)
             .map_err(TenantError::while_doing("beginning a transaction"))
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

@@ -1,21 +1,23 @@
 //! Reading a tenant as it is at one moment: its version and its rows belong together.
 
 use mirrorbus_schemas::checksum::TableChecksum;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use super::catalogue::{self, Table, quoted};
 use super::error::TenantError;
-use crate::sql::Value;
+use super::row::RowRef;
+use super::tracking;
+use crate::sql::ValueRef;
 
-/// What happened to a row, as far as a mirror must know.
+/// What happened to a row, as far as a mirror must know: what CHANGETABLE(CHANGES) says relative to the version asked
+/// from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// The row came to be since the mirror's version, whatever happened to it after, also where a row of the same
-    /// key had been deleted before.
+    /// The row is there and was not at the mirror's version.
     Insert,
-    /// The mirror may know the row in an older state.
+    /// The row is there and was at the mirror's version, also where it was deleted and inserted again between.
     Update,
-    /// The row is gone, whether or not the mirror has ever seen it.
+    /// The row is gone, whether or not it was there at the mirror's version.
     Delete,
 }
 
@@ -31,7 +33,7 @@ impl Snapshot {
     pub(super) fn begin(db: Connection) -> Result<Self, TenantError> {
         db.execute_batch("BEGIN").map_err(TenantError::while_doing("beginning to read"))?;
         // The first read pins what all later ones see.
-        let version = catalogue::version(&db)?;
+        let version = tracking::version(&db)?;
         Ok(Self { db, version })
     }
 
@@ -49,6 +51,18 @@ impl Snapshot {
         catalogue::tables(&self.db)
     }
 
+    /// How many rows a table has.
+    ///
+    /// # Errors
+    /// [`TenantError::NoTable`], or the database's failure.
+    pub fn count(&self, table: &str) -> Result<u64, TenantError> {
+        let sql = format!("SELECT count(*) FROM {}", quoted(&self.table(table)?.name));
+        self.db
+            .query_row(&sql, [], |row| row.get::<_, i64>(0))
+            .map(|count| u64::try_from(count).unwrap_or_default())
+            .map_err(TenantError::while_doing("counting rows"))
+    }
+
     /// One table.
     ///
     /// # Errors
@@ -57,23 +71,45 @@ impl Snapshot {
         catalogue::table(&self.db, name)
     }
 
-    /// The oldest LSN from which a table's changes are known. A mirror with an older one, or with one above
-    /// [`Snapshot::version`], must get everything.
+    /// The oldest LSN from which a table's changes are known; `None` where the table is not tracked.
     ///
     /// # Errors
     /// [`TenantError::NoTable`], or the database's failure.
-    pub fn min_valid_version(&self, table: &str) -> Result<i64, TenantError> {
-        catalogue::min_valid_version(&self.db, table)
+    pub fn min_valid_version(&self, table: &str) -> Result<Option<i64>, TenantError> {
+        tracking::min_valid_version(&self.db, table)
     }
 
-    /// Every row of a table in the order of keys.
+    /// Whether a mirror at `lsn` can be told what changed. It must get everything where the table is not tracked,
+    /// where the changes are no longer known from there on (-1 has none), and where `lsn` is above
+    /// [`Snapshot::version`], from before the source was restored.
+    ///
+    /// # Errors
+    /// [`TenantError::NoTable`], or the database's failure.
+    pub fn knows_changes_since(&self, table: &str, lsn: i64) -> Result<bool, TenantError> {
+        let oldest = self.min_valid_version(table)?;
+        Ok(oldest.is_some_and(|oldest| (oldest..=self.version).contains(&lsn)))
+    }
+
+    /// Whether any row of a table changed after version `since`.
+    ///
+    /// # Errors
+    /// [`TenantError::NoTable`], or the database's failure.
+    pub fn has_changes(&self, table: &str, since: i64) -> Result<bool, TenantError> {
+        let table_id = catalogue::id(&self.db, table)?;
+        self.db
+            .prepare_cached(r#"SELECT 1 FROM "sys.changes" WHERE table_id = ? AND version > ? LIMIT 1"#)
+            .and_then(|mut statement| statement.exists(params![table_id, since]))
+            .map_err(TenantError::while_doing("looking for changes"))
+    }
+
+    /// Every row of a table in the order of keys, where it stands.
     ///
     /// # Errors
     /// What `each` returns, or the database's failure.
     pub fn for_each_row<E: From<TenantError>>(
         &self,
         table: &Table,
-        mut each: impl FnMut(Vec<Value>) -> Result<(), E>,
+        mut each: impl FnMut(RowRef<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let key = quoted(&table.key()?.name);
         let sql = format!("SELECT {} FROM {} ORDER BY {key}", table.column_list(""), quoted(&table.name));
@@ -81,13 +117,13 @@ impl Snapshot {
         let mut statement = self.db.prepare(&sql).map_err(failed())?;
         let mut rows = statement.query([]).map_err(failed())?;
         while let Some(row) = rows.next().map_err(failed())? {
-            each(values(table, row, 0)?)?;
+            each(RowRef::new(table, row, 0))?;
         }
         Ok(())
     }
 
-    /// The final state of every row that changed after version `since`, in the order of versions. Of a deleted row
-    /// only the key is known, everything else is NULL.
+    /// The final state of every row that changed after version `since`, in the order of versions, where it stands. Of
+    /// a deleted row only the key is known, everything else is NULL.
     ///
     /// # Errors
     /// What `each` returns, or the database's failure.
@@ -95,32 +131,20 @@ impl Snapshot {
         &self,
         table: &Table,
         since: i64,
-        mut each: impl FnMut(Change, Vec<Value>) -> Result<(), E>,
+        mut each: impl FnMut(Change, RowRef<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let failed = || TenantError::while_doing("reading changes");
-        let key = table.key()?;
-        let sql = format!(
-            r#"SELECT c.deleted, c.created, c.key, {} FROM "sys.changes" c LEFT JOIN {} t ON t.{} = c.key
-               WHERE c.table_name = ? AND c.version > ? ORDER BY c.version, c.key"#,
-            table.column_list("t."),
-            quoted(&table.name),
-            quoted(&key.name)
-        );
-        let mut statement = self.db.prepare(&sql).map_err(failed())?;
-        let mut rows = statement.query(params![table.name, since]).map_err(failed())?;
+        let mut statement = self.db.prepare_cached(&changes(table)?).map_err(failed())?;
+        let table_id = catalogue::id(&self.db, &table.name)?;
+        let mut rows = statement.query(params![table_id, since]).map_err(failed())?;
         while let Some(row) = rows.next().map_err(failed())? {
-            let created: Option<i64> = row.get(1).map_err(failed())?;
-            let change = match row.get(0).map_err(failed())? {
-                true => Change::Delete,
-                false if created.is_some_and(|version| version > since) => Change::Insert,
-                false => Change::Update,
+            let (exists, existed) = (row.get(0).map_err(failed())?, row.get(1).map_err(failed())?);
+            let change = match (exists, existed) {
+                (false, _) => Change::Delete,
+                (true, false) => Change::Insert,
+                (true, true) => Change::Update,
             };
-            let mut values = values(table, row, 3)?;
-            if let (Change::Delete, Some(first)) = (change, values.first_mut()) {
-                let stored = row.get_ref(2).map_err(failed())?;
-                *first = Value::from_sql(key.sql_type, stored).ok_or_else(|| damaged(table))?;
-            }
-            each(change, values)?;
+            each(change, RowRef::new(table, row, 2))?;
         }
         Ok(())
     }
@@ -132,23 +156,26 @@ impl Snapshot {
     pub fn checksum(&self, table: &str) -> Result<TableChecksum, TenantError> {
         let table = self.table(table)?;
         let mut checksum = TableChecksum::default();
-        self.for_each_row(&table, |values| {
+        self.for_each_row(&table, |row| {
+            let values = row.values().collect::<Result<Vec<_>, _>>()?;
             let names = table.columns.iter().map(|column| column.name.as_str());
-            checksum.add(names.zip(values.iter().map(Value::canonical)));
+            checksum.add(names.zip(values.into_iter().map(ValueRef::canonical)));
             Ok::<_, TenantError>(())
         })?;
         Ok(checksum)
     }
 }
 
-fn values(table: &Table, row: &Row<'_>, first: usize) -> Result<Vec<Value>, TenantError> {
-    let cells = table.columns.iter().enumerate().map(|(place, column)| {
-        let stored = row.get_ref(first + place).map_err(TenantError::while_doing("reading a value"))?;
-        Value::from_sql(column.sql_type, stored).ok_or_else(|| damaged(table))
-    });
-    cells.collect()
-}
-
-fn damaged(table: &Table) -> TenantError {
-    TenantError::Damaged { table: table.name.clone(), what: "a value" }
+/// Selects whether a changed row exists, whether it existed at the version, and its values. Of a row's entries after
+/// the version the first says whether it existed, and is told from the others by the least `version * 2 + existed`.
+fn changes(table: &Table) -> Result<String, TenantError> {
+    let (name, key) = (quoted(&table.name), quoted(&table.key()?.name));
+    let others = table.columns.iter().skip(1).map(|column| format!(", t.{}", quoted(&column.name)));
+    let others: String = others.collect();
+    Ok(format!(
+        r#"SELECT t.{key} IS NOT NULL, c.first & 1, c.key{others}
+           FROM (SELECT key, min(version * 2 + existed) AS first, max(version) AS last FROM "sys.changes"
+                 WHERE table_id = ?1 AND version > ?2 GROUP BY key) c
+           LEFT JOIN {name} t ON t.{key} = c.key ORDER BY c.last, c.key"#
+    ))
 }

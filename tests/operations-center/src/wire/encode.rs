@@ -4,30 +4,55 @@
 //! a marked value. For types that only partners' tables have nothing is documented: bigint takes the marker of whole
 //! numbers, bit and uniqueidentifier go plain as .NET writes them.
 
-use crate::sql::{SqlType, Value, text};
+use crate::sql::{SqlType, Value, ValueRef, text};
 
 /// The text of a value in a column of type `kind`; `None` is `i:nil`.
 #[must_use]
 pub fn encode(kind: SqlType, value: &Value) -> Option<String> {
-    let text = text::write(kind, value)?;
-    let marker = match kind {
-        SqlType::Int | SqlType::BigInt => "I",
-        SqlType::SmallInt => "S",
-        SqlType::DateTime | SqlType::DateTime2 => "DT",
-        SqlType::Float | SqlType::Decimal { .. } => "F",
-        SqlType::Money => "M",
-        SqlType::VarBinary => "B",
-        SqlType::Date => "D",
-        SqlType::Time => "T",
-        SqlType::Bit | SqlType::UniqueIdentifier | SqlType::NVarChar(_) | SqlType::NText => {
-            return Some(text);
-        }
-    };
-    Some(format!("[{marker}:{text}]"))
+    let mut encoded = String::new();
+    write(kind, value.into(), &mut encoded, |text, out| out.push_str(text)).then_some(encoded)
+}
+
+/// Appends a value's text to `out`, or says that it is `i:nil`. Texts go through `put`, which may have to escape
+/// them; of everything else no character means anything to XML.
+pub(super) fn write(
+    kind: SqlType,
+    value: ValueRef<'_>,
+    out: &mut String,
+    put: impl FnOnce(&str, &mut String),
+) -> bool {
+    if value == ValueRef::Null {
+        return false;
+    }
+    let marker = marker(kind);
+    out.push_str(marker);
+    match value {
+        ValueRef::Text(text) => put(text, out),
+        other => text::write(kind, other, out),
+    }
+    if !marker.is_empty() {
+        out.push(']');
+    }
+    true
+}
+
+/// What stands before a value, to be closed with a bracket; empty where values go plain.
+fn marker(kind: SqlType) -> &'static str {
+    match kind {
+        SqlType::Int | SqlType::BigInt => "[I:",
+        SqlType::SmallInt => "[S:",
+        SqlType::DateTime | SqlType::DateTime2 => "[DT:",
+        SqlType::Float | SqlType::Decimal { .. } => "[F:",
+        SqlType::Money => "[M:",
+        SqlType::VarBinary => "[B:",
+        SqlType::Date => "[D:",
+        SqlType::Time => "[T:",
+        SqlType::Bit | SqlType::UniqueIdentifier | SqlType::NVarChar(_) | SqlType::NText => "",
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -50,7 +75,8 @@ mod tests {
         (found == marker).then(|| text::read(kind, rest))?
     }
 
-    fn types() -> impl Strategy<Value = SqlType> {
+    /// All types.
+    pub(in crate::wire) fn types() -> impl Strategy<Value = SqlType> {
         let names = "int smallint bigint bit float decimal(38,10) decimal(5,0) decimal(9,9) money datetime datetime2 \
                      date time varbinary(max) uniqueidentifier nvarchar(max) ntext";
         prop::sample::select(names.split_ascii_whitespace().collect::<Vec<_>>())
@@ -61,7 +87,8 @@ mod tests {
         types().prop_flat_map(|kind| (Just(kind), values(kind)))
     }
 
-    fn values(kind: SqlType) -> BoxedStrategy<Value> {
+    /// Values that fit a column of type `kind`, but NULL.
+    pub(in crate::wire) fn values(kind: SqlType) -> BoxedStrategy<Value> {
         match kind {
             SqlType::Float => {
                 any::<f64>().prop_filter("finite", |n| n.is_finite()).prop_map(Value::from).boxed()
@@ -72,9 +99,10 @@ mod tests {
             }
             SqlType::Money => any::<i64>().prop_map(|n| Value::Decimal(i128::from(n))).boxed(),
             SqlType::VarBinary => any::<Vec<u8>>().prop_map(Value::Bytes).boxed(),
-            SqlType::UniqueIdentifier | SqlType::NVarChar(_) | SqlType::NText => {
-                any::<String>().prop_map(Value::Text).boxed()
+            SqlType::UniqueIdentifier => {
+                "[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}".prop_map(Value::Text).boxed()
             }
+            SqlType::NVarChar(_) | SqlType::NText => any::<String>().prop_map(Value::Text).boxed(),
             whole => {
                 let (least, most) = whole.whole_range().unwrap();
                 (least..=most).prop_map(Value::Whole).boxed()

@@ -1,7 +1,9 @@
 //! The five calls.
 
-use super::xml::Writer;
-use super::{ARRAYS, Batch, DATA, ENVELOPE, INSTANCE, MIRRORING, Operation, Row, Summary, TableInfo};
+use super::contract::{self, list};
+use super::envelope;
+use super::xml::{Writer, escape};
+use super::{Batch, Operation, Row, Summary, TableInfo};
 
 /// A call without its token: the operation and what it says. Or whole bytes that somebody made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,13 +50,7 @@ impl Request {
     /// Brings rows.
     #[must_use]
     pub fn row_data(batches: &[Batch]) -> Self {
-        Self::from_batches(batches.to_vec())
-    }
-
-    /// Brings rows, without a copy of them.
-    #[must_use]
-    pub(crate) fn from_batches(batches: Vec<Batch>) -> Self {
-        Self::new(Operation::RowData, Content::RowData(batches))
+        Self::new(Operation::RowData, Content::RowData(batches.to_vec()))
     }
 
     /// Ends a cycle.
@@ -90,6 +86,16 @@ impl Request {
         self.operation
     }
 
+    /// The tables that it is about: those of a Wipe or RowData, none of the other operations.
+    #[must_use]
+    pub fn tables(&self) -> Vec<&str> {
+        match &self.content {
+            Content::Wipe(table) => vec![table],
+            Content::RowData(batches) => batches.iter().map(|batch| batch.table.table.as_str()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The body's bytes with the token in their header.
     #[must_use]
     pub fn envelope(&self, token: &str) -> Vec<u8> {
@@ -97,90 +103,49 @@ impl Request {
             return body.clone();
         }
         let mut xml = Writer::new(self.pretty);
-        xml.element("s:Envelope", &format!(" xmlns:s=\"{ENVELOPE}\""), |xml| {
-            xml.element("s:Header", "", |xml| {
-                let attributes = format!(" s:mustUnderstand=\"1\" xmlns:h=\"{MIRRORING}\"");
-                xml.loose_leaf("h:SignedToken", &attributes, token);
-            });
-            xml.element("s:Body", "", |xml| {
-                let name = format!("{}Request", self.operation);
-                xml.element(&name, &format!(" xmlns=\"{MIRRORING}\""), |xml| self.members(xml));
-            });
-        });
-        xml.finish().into_bytes()
+        envelope::begin(&mut xml, token);
+        envelope::middle(&mut xml, self.operation, self.client_state.as_deref());
+        self.members(&mut xml);
+        envelope::end(&mut xml, self.operation);
+        xml.finish()
     }
 
+    /// All but the ClientState.
     fn members(&self, xml: &mut Writer) {
-        match &self.client_state {
-            Some(state) => xml.leaf("ClientState", "", state),
-            None => xml.empty("ClientState", &format!(" i:nil=\"true\" xmlns:i=\"{INSTANCE}\"")),
-        }
         match &self.content {
             Content::Authenticate | Content::Raw(_) => {}
             Content::TableSchema(tables) => list(xml, "Tables", tables, |xml, table| {
-                xml.element("a:TableSchemaInfo", "", |xml| table_info(xml, table));
+                xml.element("a:TableSchemaInfo", &[], |xml| contract::table_info(xml, table));
             }),
-            Content::Wipe(table) => xml.leaf("TableName", "", table),
-            Content::RowData(batches) => list(xml, "DataBatches", batches, row_data_batch),
+            Content::Wipe(table) => xml.leaf("TableName", &[], table),
+            Content::RowData(batches) => list(xml, "DataBatches", batches, batch),
             Content::Completed(changed) => list(xml, "ChangedTables", changed, summary),
         }
     }
 }
 
-fn list<T>(xml: &mut Writer, name: &str, items: &[T], mut item: impl FnMut(&mut Writer, &T)) {
-    let attributes = format!(" xmlns:a=\"{DATA}\" xmlns:i=\"{INSTANCE}\"");
-    if items.is_empty() {
-        return xml.empty(name, &attributes);
+fn batch(xml: &mut Writer, batch: &Batch) {
+    xml.open("a:RowDataBatch", &[]);
+    if batch.rows.is_empty() {
+        xml.empty("a:Data", &[]);
+    } else {
+        xml.element("a:Data", &[], |xml| batch.rows.iter().for_each(|one| row(xml, one)));
     }
-    xml.element(name, &attributes, |xml| items.iter().for_each(|one| item(xml, one)));
+    contract::end_batch(xml, batch.lsn, &batch.table);
 }
 
-fn table_info(xml: &mut Writer, table: &TableInfo) {
-    xml.element("a:Columns", "", |xml| {
-        for column in &table.columns {
-            xml.element("a:ColumnInfo", "", |xml| {
-                xml.leaf("a:DefaultValue", "", &column.default_value);
-                xml.leaf("a:IsNullable", "", if column.is_nullable { "true" } else { "false" });
-                xml.leaf("a:Name", "", &column.name);
-                xml.leaf("a:Type", "", &column.sql_type);
-            });
-        }
-    });
-    xml.leaf("a:TableName", "", &table.table);
-}
-
-fn row_data_batch(xml: &mut Writer, batch: &Batch) {
-    xml.element("a:RowDataBatch", "", |xml| {
-        if batch.rows.is_empty() {
-            xml.empty("a:Data", "");
-        } else {
-            xml.element("a:Data", "", |xml| batch.rows.iter().for_each(|one| row(xml, one)));
-        }
-        xml.leaf("a:LSN", "", &batch.lsn.to_string());
-        xml.element("a:TableInfo", "", |xml| table_info(xml, &batch.table));
-    });
-}
-
-/// Every list of strings declares its prefix anew, as WCF does.
 fn row(xml: &mut Writer, row: &Row) {
-    xml.element("a:RowData", "", |xml| {
-        xml.element("a:ColumnValues", &format!(" xmlns:b=\"{ARRAYS}\""), |xml| {
-            for value in &row.values {
-                match value {
-                    Some(text) => xml.leaf("b:string", "", text),
-                    None => xml.empty("b:string", " i:nil=\"true\""),
-                }
-            }
-        });
-        xml.leaf("a:Operation", "", &row.operation);
+    contract::row(xml, &row.operation, row.values.iter(), |value, out| {
+        value.iter().for_each(|text| escape(text, out));
+        value.is_some()
     });
 }
 
 fn summary(xml: &mut Writer, summary: &Summary) {
-    xml.element("a:ReplicationSummary", "", |xml| {
-        xml.leaf("a:Deletes", "", &summary.deletes.to_string());
-        xml.leaf("a:Inserts", "", &summary.inserts.to_string());
-        xml.leaf("a:TableName", "", &summary.table);
-        xml.leaf("a:Updates", "", &summary.updates.to_string());
+    xml.element("a:ReplicationSummary", &[], |xml| {
+        xml.leaf("a:Deletes", &[], &summary.deletes.to_string());
+        xml.leaf("a:Inserts", &[], &summary.inserts.to_string());
+        xml.leaf("a:TableName", &[], &summary.table);
+        xml.leaf("a:Updates", &[], &summary.updates.to_string());
     });
 }

@@ -59,6 +59,15 @@ pub struct Summary {
     pub updates: i32,
 }
 
+/// How a row's operation is written.
+pub(super) fn operation(change: Change) -> &'static str {
+    match change {
+        Change::Insert => "I",
+        Change::Update => "U",
+        Change::Delete => "D",
+    }
+}
+
 impl From<&Column> for ColumnInfo {
     fn from(column: &Column) -> Self {
         Self {
@@ -80,23 +89,8 @@ impl Row {
     /// A row of `table`: one value per column.
     #[must_use]
     pub fn new(change: Change, table: &Table, values: &[Value]) -> Self {
-        let operation = match change {
-            Change::Insert => "I",
-            Change::Update => "U",
-            Change::Delete => "D",
-        };
         let cells = table.columns.iter().zip(values);
         let values = cells.map(|(column, value)| encode(column.sql_type, value)).collect();
-        Self { values, operation: operation.to_owned() }
-    }
-
-    /// About as many bytes as the row takes on the wire.
-    #[must_use]
-    pub fn wire_bytes(&self) -> usize {
-        /// `<a:RowData>`, `<a:ColumnValues xmlns:b="...">`, `<a:Operation>` and their ends.
-        const ROW: usize = 170;
-        /// `<b:string></b:string>`.
-        const VALUE: usize = 21;
-        self.values.iter().flatten().map(String::len).sum::<usize>() + ROW + VALUE * self.values.len()
+        Self { values, operation: operation(change).to_owned() }
     }
 }

@@ -1,10 +1,15 @@
 //! The calls' shapes, element by element.
 
+use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use super::encode::tests::{types, values};
 use super::*;
+use crate::sql::{Column, SqlType, Value};
+use crate::tenant::{Change, RowRef, Table, Tenant, TenantError};
 
 fn table() -> TableInfo {
     let column = |name: &str, sql_type: &str, is_nullable| ColumnInfo {
@@ -135,12 +140,72 @@ proptest! {
     }
 }
 
+/// A table of columns of all types behind its key, and rows that fit it.
+fn filled_table() -> impl Strategy<Value = (Table, Vec<Vec<Value>>)> {
+    vec(types(), 0..7).prop_flat_map(|types| {
+        let cells: Vec<_> = types.iter().map(|kind| prop_oneof![Just(Value::Null), values(*kind)]).collect();
+        let column = |(place, sql_type): (usize, SqlType)| Column {
+            name: format!("c{place}"),
+            sql_type,
+            nullable: place > 0,
+            default: String::new(),
+        };
+        let columns = std::iter::once(SqlType::Int).chain(types).enumerate().map(column).collect();
+        let rows = vec(cells, 1..5).prop_map(|mut rows| {
+            (0..).zip(&mut rows).for_each(|(key, row)| row.insert(0, Value::Whole(key)));
+            rows
+        });
+        (Just(Table { name: "y_any".to_owned(), columns }), rows)
+    })
+}
+
+/// Reads the rows from a database and writes them as a cycle does, the last one in a batch of its own.
+fn streamed(tenant: &Tenant, table: &Table, rows: usize, pretty: bool) -> Unsigned {
+    let snapshot = tenant.snapshot().unwrap();
+    let mut body = RowData::new("state", 0, pretty);
+    let mut left = rows;
+    body.begin_batch();
+    let add = |row: RowRef<'_>| {
+        left -= 1;
+        if left == 0 && rows > 1 {
+            body.end_batch(0, &TableInfo::from(table));
+            body.begin_batch();
+        }
+        body.row(Change::Insert, &table.columns, row).map(|_| ())
+    };
+    snapshot.for_each_row::<TenantError>(table, add).unwrap();
+    body.end_batch(7, &TableInfo::from(table));
+    body.finish()
+}
+
 #[test]
-fn a_rows_estimated_size_is_near_its_real_one() {
-    let empty = text(&Request::row_data(&[batch(Vec::new())])).len();
-    let values = vec![Some("[I:123456]".to_owned()), Some("x".repeat(500))];
-    let row = Row { values: values.clone(), operation: "I".into() };
-    let full = text(&Request::row_data(&[batch(values)])).len() - empty;
-    let estimate = row.wire_bytes() - Row { values: Vec::new(), operation: "I".into() }.wire_bytes();
-    assert!(full.abs_diff(estimate) < 10, "{full} {estimate}");
+fn rows_from_a_database_are_written_byte_by_byte_like_the_same_rows_as_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let tenant = Tenant::create(&folder.path().join("Cust1.db")).unwrap();
+    let tokens = "[A-Z.]{1,2000}|[A-Z.]{5000,6000}";
+    let cases = (filled_table(), any::<bool>(), tokens);
+    let same = TestRunner::default().run(&cases, |((table, rows), pretty, token)| {
+        tenant.add_table(&table).unwrap();
+        tenant.load(&table.name, rows.clone()).unwrap();
+        let mut body = streamed(&tenant, &table, rows.len(), pretty);
+        tenant.drop_table(&table.name).unwrap();
+        let batch = |rows: &[Vec<Value>], lsn| Batch {
+            rows: rows.iter().map(|row| Row::new(Change::Insert, &table, row)).collect(),
+            lsn,
+            table: TableInfo::from(&table),
+        };
+        let (first, last) = rows.split_at(rows.len() - 1);
+        let mut batches = vec![batch(first, 0), batch(last, 7)];
+        batches.retain(|batch| !batch.rows.is_empty());
+        let plain = Request::row_data(&batches).with_client_state(Some("state")).pretty(pretty);
+        for token in ["other", &token] {
+            let expected = plain.envelope(token);
+            prop_assert_eq!(
+                String::from_utf8_lossy(body.envelope(token)),
+                String::from_utf8_lossy(&expected)
+            );
+        }
+        Ok(())
+    });
+    same.unwrap();
 }
