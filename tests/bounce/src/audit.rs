@@ -3,9 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::ensure;
+use reader::Decoder;
 
 use crate::check::{Stage, calls, manifests, rows};
-use crate::decode::Decoder;
+use crate::decode;
 use crate::history::{Call, Tables};
 use crate::ledger::TABLES;
 use crate::log::Log;
@@ -63,7 +64,7 @@ impl Auditor<'_> {
 fn seen(log: &Log, decoder: &mut Decoder, tenant: &str) -> anyhow::Result<Tables> {
     let table = |table: &&str| {
         let records = log.records(&format!("{PREFIX}.{tenant}.{table}"));
-        Ok(((*table).to_owned(), decoder.ledger(records)?))
+        Ok(((*table).to_owned(), decode::ledger(decoder, records)?))
     };
     TABLES.iter().map(table).collect()
 }

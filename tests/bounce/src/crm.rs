@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use operations_center::activity::{self, Amount};
 use operations_center::application::Application;
 use operations_center::caller::Caller;
-use operations_center::change::{self, Amount};
 use operations_center::client::Client;
 use operations_center::clock::SystemClock;
+use operations_center::crm;
 use operations_center::cycle::{Cycle, CycleError, Options};
-use operations_center::sample;
 use operations_center::sql::Value;
 use operations_center::tenant::Tenant;
 use rand::rngs::StdRng;
@@ -20,7 +20,7 @@ use crate::ledger::{self, Failed};
 const SIZE: u64 = 8;
 const WORK: Amount = Amount { inserts: 30, updates: 50, deletes: 25 };
 /// Many calls to a table, several tables to a call.
-const OPTIONS: Options = Options { batch_bytes: 10_000, combine: true, pretty: false };
+const OPTIONS: Options = Options { batch_bytes: Some(10_000), combine: true, pretty: false };
 
 /// A tenant and its way to the bridges.
 pub(crate) struct Crm {
@@ -41,7 +41,7 @@ impl Crm {
         seed: u64,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            tenant: sample::create(&folder.join(format!("{name}.db")), SIZE, seed)?,
+            tenant: crm::create(&folder.join(format!("{name}.db")), SIZE, seed)?,
             client: Client::with_timeout(url, crate::CALL_TIMEOUT),
             application: application.clone(),
             random: StdRng::seed_from_u64(seed),
@@ -52,7 +52,7 @@ impl Crm {
     /// What users do between two cycles; now and then a column comes, or change tracking expires and everything is sent
     /// anew.
     pub(crate) fn work(&mut self) -> anyhow::Result<()> {
-        change::random(&self.tenant, WORK, self.random.r#gen())?;
+        activity::random(&self.tenant, WORK, self.random.r#gen())?;
         if self.random.gen_bool(0.1) {
             self.tenant.expire_tracking()?;
         }

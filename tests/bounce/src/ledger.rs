@@ -219,7 +219,7 @@ pub(crate) fn code(message: &str) -> String {
 
 pub(crate) fn call_code(error: &CallError) -> String {
     match error {
-        CallError::Transport { .. } => "no answer".to_owned(),
+        CallError::Transport { .. } | CallError::BrokenOff { .. } => "no answer".to_owned(),
         CallError::Status { status, .. } => format!("HTTP {status}"),
         CallError::Answer { .. } | CallError::Token { .. } => "no SOAP answer".to_owned(),
     }

@@ -2,13 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// A record as it lies in its partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) offset: i64,
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Option<Vec<u8>>,
-}
+use reader::Record;
 
 /// A partition as far as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

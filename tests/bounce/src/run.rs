@@ -11,12 +11,12 @@ use mirrorbus_librdkafka::Isolation;
 use mirrorbus_schemas::topic::Tenant;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use reader::Decoder;
 
 use crate::audit::{Auditor, Contradicted};
 use crate::breaking::{self, Course};
 use crate::check::Stage as Checked;
 use crate::crm::Crm;
-use crate::decode::Decoder;
 use crate::faults::{Kind, Schedule};
 use crate::ledger::{Failed, Ledger, TABLES};
 use crate::report::Report;
@@ -254,7 +254,8 @@ fn compare(stage: &Stage, tail: &Tail, decoder: &mut Decoder, crms: &[Crm]) -> a
         })?;
         for table in crm.tenant.tables()? {
             let source = crm.tenant.checksum(&table.name)?;
-            let topic = decoder.checksum(&log, &format!("{PREFIX}.{name}.{}", table.name))?;
+            let topic = format!("{PREFIX}.{name}.{}", table.name);
+            let topic = decoder.checksum(&topic, log.records(&topic))?;
             ensure!(topic == source, "tenant {name}: the topic of {} is not its source", table.name);
             count += 1;
         }
@@ -262,7 +263,8 @@ fn compare(stage: &Stage, tail: &Tail, decoder: &mut Decoder, crms: &[Crm]) -> a
     for name in LEDGERS {
         let mirror = mirror_sqlite::tenant_path(&stage.mirror_folder, &Tenant::new(name)?);
         for table in TABLES {
-            let topic = decoder.checksum(&log, &format!("{PREFIX}.{name}.{table}"))?;
+            let topic = format!("{PREFIX}.{name}.{table}");
+            let topic = decoder.checksum(&topic, log.records(&topic))?;
             wait_for_mirror(name, || {
                 let mirrored = mirror_sqlite::checksum(&mirror, table)?;
                 Ok((mirrored != topic)

@@ -15,7 +15,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::log::{Log, Place, Record};
+use reader::Record;
+
+use crate::log::{Log, Place};
 
 /// Between two looks for new topics.
 const LISTING: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@ mod fetch;
 pub mod guard;
 mod jvm;
 mod kafka;
+pub mod kernel;
 mod leaders;
 mod ports;
 mod process;

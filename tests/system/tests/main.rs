@@ -8,6 +8,7 @@ mod brokers;
 mod canaries;
 mod check;
 mod commit;
+mod conformance;
 mod content;
 mod crash;
 mod crm;

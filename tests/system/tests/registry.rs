@@ -140,7 +140,8 @@ fn names_of_ids(world: &World, table: &str) -> BTreeSet<String> {
     let events = world.cluster.read(&cycles, Isolation::ReadCommitted);
     let newest = events.into_iter().next_back().and_then(|record| record.value);
     let ids: BTreeSet<u32> = rows.chain(newest).map(|datum| wire::split(&datum).unwrap().0).collect();
-    ids.into_iter().map(|id| world.cluster.schema(id).name().unwrap().to_string()).collect()
+    let mut decoder = world.cluster.decoder();
+    ids.into_iter().map(|id| decoder.schema(id).unwrap().name().unwrap().to_string()).collect()
 }
 
 #[test]

@@ -10,7 +10,9 @@ use mirrorbus::bus::position::Position;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::Stage;
-use crate::log::{Log, Partition, Record};
+use reader::Record;
+
+use crate::log::{Log, Partition};
 
 /// What was found of one tenant.
 #[derive(Debug, Default, PartialEq, Eq)]

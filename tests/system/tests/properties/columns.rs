@@ -73,9 +73,9 @@ fn p5_every_row_is_read_by_the_columns_that_it_came_with() {
         }
         // Tombstones of populations that ended stand between.
         let records = world.cluster.read(&world.topic("changing"), Isolation::ReadCommitted);
-        let mut schemas = Default::default();
+        let mut decoder = world.cluster.decoder();
         let rows = records.into_iter().filter_map(|record| record.value);
-        let read: Vec<_> = rows.map(|value| world.columns(&value, &mut schemas)).collect();
+        let read: Vec<_> = rows.map(|value| world.columns(&value, &mut decoder)).collect();
         assert_eq!(read, sent);
     });
 }

@@ -7,12 +7,12 @@ use mirror_sqlite::{Running, Settings};
 use mirrorbus_librdkafka::Isolation;
 use mirrorbus_schemas::checksum::TableChecksum;
 use mirrorbus_schemas::topic::{Prefix, Tenant as TenantName};
+use operations_center::activity::{self, Amount};
 use operations_center::caller::Caller;
-use operations_center::change::{self, Amount};
 use operations_center::client::Client;
 use operations_center::clock::SystemClock;
+use operations_center::crm;
 use operations_center::cycle::{Cycle, CycleError, Options, Report};
-use operations_center::sample;
 use operations_center::tenant::Tenant;
 
 use super::bridge::Bridge;
@@ -30,7 +30,7 @@ pub struct Crm {
 
 impl Crm {
     pub fn new(world: &World, size: u64) -> Self {
-        let tenant = sample::create(&world.folder().join(format!("{}.db", world.tenant)), size, 7).unwrap();
+        let tenant = crm::create(&world.folder().join(format!("{}.db", world.tenant)), size, 7).unwrap();
         let prefix = Prefix::new(&world.prefix).unwrap();
         let settings = Settings::new(&world.cluster.kafka, &world.cluster.registry, prefix);
         let folder = world.folder().join("mirror");
@@ -40,14 +40,14 @@ impl Crm {
 
     pub fn work(&self, seed: u64) {
         let amount = Amount { inserts: 60, updates: 80, deletes: 50 };
-        assert!(!change::random(&self.tenant, amount, seed).unwrap().is_empty());
+        assert!(!activity::random(&self.tenant, amount, seed).unwrap().tables.is_empty());
     }
 
     pub fn try_cycle_at(&self, url: &str) -> Result<Report, CycleError> {
         let client = Client::with_timeout(url, Duration::from_secs(90));
         let caller = Caller::new(&client, application(), &self.tenant, &SystemClock);
         // Small batches: many calls to a table, several tables to a call.
-        let options = Options { batch_bytes: 40_000, combine: true, pretty: false };
+        let options = Options { batch_bytes: Some(40_000), combine: true, pretty: false };
         Cycle::with_options(caller, options).run()
     }
 

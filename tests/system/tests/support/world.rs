@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use mirrorbus_librdkafka::Isolation;
 use mirrorbus_schemas::event::{self, CycleEvent};
 use mirrorbus_schemas::wire;
 use operations_center::application::Application;
+use reader::Decoder;
 use tempfile::TempDir;
 use tracing_subscriber::EnvFilter;
 
@@ -160,15 +160,14 @@ impl World {
 
     /// Any table as an upsert reader has it, each row's columns by name, in the order of their keys' bytes.
     pub fn decoded(&self, table: &str) -> Vec<BTreeMap<String, Value>> {
-        let mut schemas = Default::default();
+        let mut decoder = self.cluster.decoder();
         let rows = self.cluster.upsert(&self.topic(table)).into_values();
-        rows.map(|value| self.columns(&value, &mut schemas)).collect()
+        rows.map(|value| self.columns(&value, &mut decoder)).collect()
     }
 
     /// A row's columns by name, without the unions around them.
-    pub fn columns(&self, value: &[u8], schemas: &mut BTreeMap<u32, Schema>) -> BTreeMap<String, Value> {
-        let record = self.cluster.decode(value, schemas);
-        let Value::Record(fields) = record else { panic!("no record: {record:?}") };
+    pub fn columns(&self, value: &[u8], decoder: &mut Decoder) -> BTreeMap<String, Value> {
+        let fields = decoder.fields(value).unwrap();
         let plain = |value| match value {
             Value::Union(_, value) => *value,
             value => value,
@@ -178,10 +177,10 @@ impl World {
 
     /// Every committed row of `contact` that is no tombstone, in the order of the topic.
     pub fn all_contacts(&self) -> Vec<(i32, Option<String>)> {
-        let mut schemas = Default::default();
+        let mut decoder = self.cluster.decoder();
         let records = self.cluster.read(&self.topic("contact"), Isolation::ReadCommitted).into_iter();
         let rows = records.filter_map(|record| record.value);
-        rows.map(|value| named(self.cluster.decode(&value, &mut schemas))).collect()
+        rows.map(|value| named(&decoder.fields(&value).unwrap())).collect()
     }
 
     /// The table `contact` as an upsert reader has it: id and name.
@@ -191,25 +190,22 @@ impl World {
 
     /// Any table of two columns, a number and a text, as an upsert reader has it.
     pub fn named_rows(&self, table: &str) -> Vec<(i32, Option<String>)> {
-        let mut schemas = Default::default();
+        let mut decoder = self.cluster.decoder();
         let rows = self.cluster.upsert(&self.topic(table)).into_values();
-        let mut rows: Vec<_> = rows.map(|value| named(self.cluster.decode(&value, &mut schemas))).collect();
+        let mut rows: Vec<_> = rows.map(|value| named(&decoder.fields(&value).unwrap())).collect();
         rows.sort();
         rows
     }
 }
 
 /// A row of two columns, a number and a text.
-fn named(record: Value) -> (i32, Option<String>) {
-    match record {
-        Value::Record(fields) => match fields.as_slice() {
-            [(_, Value::Int(id)), (_, Value::Union(_, name))] => match &**name {
-                Value::String(name) => (*id, Some(name.clone())),
-                Value::Null => (*id, None),
-                other => panic!("no text: {other:?}"),
-            },
-            other => panic!("not two columns: {other:?}"),
+fn named(fields: &[(String, Value)]) -> (i32, Option<String>) {
+    match fields {
+        [(_, Value::Int(id)), (_, Value::Union(_, name))] => match &**name {
+            Value::String(name) => (*id, Some(name.clone())),
+            Value::Null => (*id, None),
+            other => panic!("no text: {other:?}"),
         },
-        other => panic!("no record: {other:?}"),
+        other => panic!("not two columns: {other:?}"),
     }
 }
