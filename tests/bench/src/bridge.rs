@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use services::guard::{self, Guarded};
+use services::kernel::Process;
 
-use crate::process::Process;
 use crate::stage::{PREFIX, Stage};
 
 const START: Duration = Duration::from_secs(20);
@@ -72,12 +72,12 @@ certificate_files = ["signing-certificate.pem"]
 }
 
 /// A port that nobody had a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 /// A program of this workspace, built beside this one.
-fn program(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn program(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let program = own.parent().context("no folder")?.join(name);
     anyhow::ensure!(program.exists(), "{} is not built: run `make bench`", program.display());

@@ -6,21 +6,22 @@ mod figures;
 mod load;
 mod memory;
 mod parse;
-mod process;
 mod proxy;
 mod raw;
 mod schema;
 mod small;
 mod stage;
+mod task;
 mod tenant;
 mod tenants;
 mod throughput;
 mod workload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use services::kernel;
 
 use self::figures::Figures;
 use self::stage::Stage;
@@ -29,7 +30,7 @@ use self::stage::Stage;
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// Where services, logs and bridge.json go.
+    /// Where services, logs, bridge.json and task.json go.
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
     /// How often the variants are run one after another; medians are reported.
@@ -47,6 +48,7 @@ enum Part {
     Schema,
     Memory,
     Tenants,
+    Task,
 }
 
 fn main() -> ExitCode {
@@ -62,28 +64,56 @@ fn main() -> ExitCode {
 
 /// Says whether every bound that fails the run was kept.
 fn run(cli: &Cli) -> anyhow::Result<bool> {
-    let mut figures = Figures::default();
-    figures.add("load_average_before", process::load_average()?, "");
     let stage = Stage::start(&cli.folder)?;
     let wants = |part| cli.only.is_empty() || cli.only.contains(&part);
     let mut kept = true;
+    if wants(Part::Task) {
+        kept &= written(&cli.folder, "task.json", |figures| task::measure(&stage, cli.rounds, figures))?;
+    }
+    if cli.only != [Part::Task] {
+        kept &= written(&cli.folder, "bridge.json", |figures| {
+            measure_bridge(&stage, cli.rounds, wants, figures)
+        })?;
+    }
+    Ok(kept)
+}
+
+/// Prints what `measure` finds and writes it to a file; says what it says.
+fn written(
+    folder: &Path,
+    file: &str,
+    measure: impl FnOnce(&mut Figures) -> anyhow::Result<bool>,
+) -> anyhow::Result<bool> {
+    let mut figures = Figures::default();
+    figures.add("load_average_before", kernel::load_average()?, "");
+    let kept = measure(&mut figures)?;
+    figures.add("load_average_after", kernel::load_average()?, "");
+    figures.write(&folder.join(file))?;
+    println!("{figures}");
+    Ok(kept)
+}
+
+fn measure_bridge(
+    stage: &Stage,
+    rounds: usize,
+    wants: impl Fn(Part) -> bool,
+    figures: &mut Figures,
+) -> anyhow::Result<bool> {
+    let mut kept = true;
     if wants(Part::Throughput) {
-        throughput::measure(&stage, cli.rounds, &mut figures)?;
+        throughput::measure(stage, rounds, figures)?;
     }
     if wants(Part::Small) {
-        small::measure(&stage, &mut figures)?;
+        small::measure(stage, figures)?;
     }
     if wants(Part::Schema) {
-        schema::measure(&stage, &mut figures)?;
+        schema::measure(stage, figures)?;
     }
     if wants(Part::Memory) {
-        kept = memory::measure(&stage, &mut figures)?;
+        kept = memory::measure(stage, figures)?;
     }
     if wants(Part::Tenants) {
-        tenants::measure(&stage, &mut figures)?;
+        tenants::measure(stage, figures)?;
     }
-    figures.add("load_average_after", process::load_average()?, "");
-    figures.write(&cli.folder.join("bridge.json"))?;
-    println!("{figures}");
     Ok(kept)
 }

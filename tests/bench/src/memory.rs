@@ -14,7 +14,7 @@ const ALLOWED: f64 = 1.2;
 
 /// Says whether the bound was kept.
 pub(crate) fn measure(stage: &Stage, figures: &mut Figures) -> anyhow::Result<bool> {
-    let table = workload::table("sale");
+    let table = workload::table("sale")?;
     let bodies = workload::large_bodies(&table)?;
     let mut kept = true;
     for count in TENANTS {

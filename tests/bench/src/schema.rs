@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use operations_center::wire::{Request, TableInfo};
+use operations_center::wire::Request;
 
 use crate::bridge::Bridge;
 use crate::figures::{Figures, median, ms};
@@ -24,8 +24,9 @@ const SECOND: Duration = Duration::from_millis(1100);
 pub(crate) fn measure(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let proxy = Proxy::start(&stage.registry()?)?;
     let bridge = Bridge::start(stage, "schema", &proxy.url)?;
-    let tables: Vec<TableInfo> =
-        (0..TABLES).map(|number| workload::table(&format!("y_table{number}"))).collect();
+    let tables = (0..TABLES)
+        .map(|number| workload::table(&format!("y_table{number}")))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let mut first = Vec::new();
     for number in 1..FIRST_CALLS {
         let mut other = Tenant::new(stage, &bridge, &format!("CustFirst{number}"))?;

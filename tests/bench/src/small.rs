@@ -20,7 +20,7 @@ const BLOCK: usize = 100;
 const WARM_UP: usize = 500;
 
 pub(crate) fn measure(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
-    let table = workload::table("person");
+    let table = workload::table("person")?;
     let bodies = workload::small_bodies(&table)?;
     let bridge = stage.bridge("small")?;
     let mut tenant = Tenant::new(stage, &bridge, "CustSmall")?;

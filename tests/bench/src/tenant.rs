@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use operations_center::application::Application;
+use operations_center::tenant::Table;
 use operations_center::token::Token;
 use operations_center::wire::{Request, Summary, TableInfo};
 
@@ -28,10 +29,11 @@ impl<'s> Tenant<'s> {
     }
 
     /// Authenticate and TableSchema; says how long TableSchema took.
-    pub(crate) fn open(&mut self, tables: &[TableInfo]) -> anyhow::Result<Duration> {
+    pub(crate) fn open(&mut self, tables: &[Table]) -> anyhow::Result<Duration> {
         self.token_time = (self.token_time + 1).max(now()? - AGE_SECONDS);
         self.call(&Request::authenticate())?;
-        self.call(&Request::table_schema(tables))
+        let tables: Vec<TableInfo> = tables.iter().map(TableInfo::from).collect();
+        self.call(&Request::table_schema(&tables))
     }
 
     pub(crate) fn complete(&mut self) -> anyhow::Result<()> {

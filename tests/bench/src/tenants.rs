@@ -16,7 +16,7 @@ const IDLE: Duration = Duration::from_secs(5);
 
 pub(crate) fn measure(stage: &Stage, figures: &mut Figures) -> anyhow::Result<()> {
     let bridge = stage.bridge("tenants")?;
-    let table = workload::table("appointment");
+    let table = workload::table("appointment")?;
     let bodies = workload::small_bodies(&table)?;
     figures.add("tenants_0_resident_mb", bridge.process.resident_mb()?, "MiB");
     figures.add("tenants_0_threads", bridge.process.threads()?, "threads");

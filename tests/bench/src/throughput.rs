@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use services::kernel::Process;
+
 use crate::bridge::Bridge;
 use crate::figures::{Figures, median};
 use crate::load::{Body, Call};
 use crate::parse::{self, Record};
-use crate::process::Process;
 use crate::raw::Raw;
 use crate::stage::Stage;
 use crate::tenant::Tenant;
@@ -65,7 +66,7 @@ impl Round {
 }
 
 pub(crate) fn measure(stage: &Stage, rounds: usize, figures: &mut Figures) -> anyhow::Result<()> {
-    let table = workload::table("contact");
+    let table = workload::table("contact")?;
     let bodies = workload::large_bodies(&table)?;
     let plain: Vec<Vec<u8>> = bodies.iter().map(|body| body.with_token("none")).collect();
     let records = plain.iter().map(|body| parse::records(body)).collect::<anyhow::Result<Vec<_>>>()?;

@@ -1,6 +1,8 @@
 //! The rows: a table of 14 columns as the vendor's are, 1,400 rows to a call of 1 MB.
 
-use operations_center::wire::{Batch, ColumnInfo, Request, Row, TableInfo};
+use operations_center::sql::Value;
+use operations_center::tenant::{Change, Table};
+use operations_center::wire::{Batch, Request, Row, TableInfo};
 
 use crate::load::Body;
 
@@ -10,81 +12,85 @@ pub(crate) const ROWS: usize = 1400;
 const BODIES: usize = 8;
 /// On every batch. The table is loading: its LSN is provisional, and a later call with the same one is as good.
 const LSN: i64 = 4711;
+/// 2010-01-01, and as many days as times of day and years are spread over, in seconds.
+const FIRST_SECOND: i64 = 1_262_304_000;
+const SECONDS: i64 = 14 * 365 * 86_400;
 
 /// `contact`, in the vendor's types and about the vendor's width.
-pub(crate) fn table(name: &str) -> TableInfo {
+pub(crate) fn table(name: &str) -> anyhow::Result<Table> {
+    let key = format!("{name}_id int");
     let columns = [
-        (&*format!("{name}_id"), "int", false),
-        ("name", "nvarchar(220)", false),
-        ("department", "nvarchar(220)", false),
-        ("orgnr", "nvarchar(50)", false),
-        ("number1", "nvarchar(50)", false),
-        ("associate_id", "int", false),
-        ("business_idx", "int", false),
-        ("category_idx", "int", false),
-        ("country_id", "smallint", false),
-        ("deleted", "smallint", false),
-        ("registered", "datetime", false),
-        ("updated", "datetime", false),
-        ("lastcontact", "datetime", true),
-        ("revenue", "float", true),
+        &*key,
+        "name nvarchar(220)",
+        "department nvarchar(220)",
+        "orgnr nvarchar(50)",
+        "number1 nvarchar(220)",
+        "associate_id int",
+        "business_idx int",
+        "category_idx int",
+        "country_id smallint",
+        "deleted smallint",
+        "registered datetime",
+        "updated datetime",
+        "lastcontact datetime null",
+        "revenue float null",
     ];
-    let column = |(name, sql_type, is_nullable): (&str, &str, bool)| ColumnInfo {
-        default_value: String::new(),
-        is_nullable,
-        name: name.to_owned(),
-        sql_type: sql_type.to_owned(),
-    };
-    TableInfo { columns: columns.map(column).to_vec(), table: name.to_owned() }
+    Ok(Table::parse(name, &columns)?)
 }
 
-fn row(id: usize) -> Row {
-    let mixed = id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16;
+/// A row as a tenant keeps it.
+pub(crate) fn values(id: i64) -> Vec<Value> {
+    let mixed = id.wrapping_mul(0x1E37_79B9_7F4A_7C15) >> 16 & i64::from(u32::MAX);
     let name = match mixed % 10 {
         0 => format!("Søylen & Sønner AS {mixed}"),
         _ => format!("Northwind Traders {mixed}"),
     };
-    let moment = |shift: usize| {
-        let (day, second) = (1 + (mixed >> shift) % 28, (mixed >> shift) % 60);
-        Some(format!("[DT:{:02}/{day:02}/20{:02} 10:40:{second:02}.0000000]", 1 + id % 12, 10 + id % 14))
+    let department = match mixed % 4 {
+        0 => "Sales",
+        1 => "",
+        2 => "Research and Development",
+        _ => "Support",
     };
-    let values = vec![
-        Some(format!("[I:{id}]")),
-        Some(name),
-        Some(["Sales", "", "Research and Development", "Support"][mixed % 4].to_owned()),
-        Some(format!("{:09}", mixed % 1_000_000_000)),
-        Some(format!(
-            "C-{id}, formerly customer {} of the company that was taken over in 2014",
-            mixed % 90_000
-        )),
-        Some(format!("[I:{}]", mixed % 300)),
-        Some(format!("[I:{}]", mixed % 40)),
-        Some(format!("[I:{}]", mixed % 12)),
-        Some(format!("[S:{}]", mixed % 250)),
-        Some("[S:0]".to_owned()),
+    let number =
+        format!("C-{id}, formerly customer {} of the company that was taken over in 2014", mixed % 90_000);
+    let moment = |shift: i64| Value::Whole((FIRST_SECOND + (mixed << shift) % SECONDS) * 1000);
+    vec![
+        id.into(),
+        name.as_str().into(),
+        department.into(),
+        format!("{mixed:09}").as_str().into(),
+        number.as_str().into(),
+        (mixed % 300).into(),
+        (mixed % 40).into(),
+        (mixed % 12).into(),
+        (mixed % 250).into(),
+        0.into(),
         moment(3),
         moment(7),
-        (!mixed.is_multiple_of(20)).then(|| moment(11)).flatten(),
-        Some(format!("[F:{}.{}]", mixed % 1_000_000, mixed % 10)),
-    ];
-    Row { values, operation: "I".to_owned() }
+        if mixed % 20 == 0 { Value::Null } else { moment(11) },
+        Value::Double((mixed % 10_000_000) as f64 / 10.0),
+    ]
 }
 
 /// Rows `first..first + count` of the table.
-pub(crate) fn batch(table: &TableInfo, first: usize, count: usize, lsn: i64) -> Batch {
-    Batch { rows: (first..first + count).map(row).collect(), lsn, table: table.clone() }
+pub(crate) fn batch(table: &Table, first: i64, count: usize, lsn: i64) -> Batch {
+    let rows = (first..).take(count).map(|id| Row::new(Change::Insert, table, &values(id)));
+    Batch { rows: rows.collect(), lsn, table: TableInfo::from(table) }
 }
 
 /// Calls of 1 MB.
-pub(crate) fn large_bodies(table: &TableInfo) -> anyhow::Result<Vec<Body>> {
-    let body = |number: usize| Body::new(&Request::row_data(&[batch(table, 1 + number * ROWS, ROWS, LSN)]));
-    (0..BODIES).map(body).collect()
+pub(crate) fn large_bodies(table: &Table) -> anyhow::Result<Vec<Body>> {
+    bodies(table, ROWS)
 }
 
 /// Calls of one row.
-pub(crate) fn small_bodies(table: &TableInfo) -> anyhow::Result<Vec<Body>> {
-    let body = |number: usize| Body::new(&Request::row_data(&[batch(table, 1 + number, 1, LSN)]));
-    (0..BODIES).map(body).collect()
+pub(crate) fn small_bodies(table: &Table) -> anyhow::Result<Vec<Body>> {
+    bodies(table, 1)
+}
+
+fn bodies(table: &Table, rows: usize) -> anyhow::Result<Vec<Body>> {
+    let firsts = (1..).step_by(rows).take(BODIES);
+    firsts.map(|first| Body::new(&Request::row_data(&[batch(table, first, rows, LSN)]))).collect()
 }
 
 #[cfg(test)]
@@ -93,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_large_call_has_a_megabyte() {
-        let bytes = large_bodies(&table("contact")).unwrap()[0].with_token("").len();
+        let bytes = large_bodies(&table("contact").unwrap()).unwrap()[0].with_token("").len();
         assert!((950_000..1_050_000).contains(&bytes), "{bytes} bytes");
     }
 }
