@@ -3,12 +3,14 @@
 SECONDS ?=
 MINUTES ?=
 SEED ?=
+TENANTS ?=
+DAYS ?=
 TARGET ?=
 CHECKS ?= advisories bans licenses sources
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help demo test format lint doc build check-rust check-python endings sweep bench bounce fuzz deny
+.PHONY: help demo test format lint doc build check-rust check-python check-soak endings sweep bench bench-task bounce soak fuzz deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -18,7 +20,7 @@ demo: ## Run everything on this machine; SECONDS=30 ends by itself with a summar
 	@$(CARGO) build --workspace --locked
 	@$(PROGRAMS)/demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: format lint doc check-rust check-python bounce ## Everything that CI checks.
+test: format lint doc check-rust check-python bounce check-soak ## Everything that CI checks.
 
 format: ## Check the formatting.
 	$(CARGO) fmt --all --check
@@ -40,18 +42,29 @@ check-rust: build ## Unit and integration tests on real Kafka and a real registr
 check-python: build ## Independent clients: confluent-kafka reads the topics, zeep calls the service.
 	$(PROGRAMS)/services run --registry memory -- tests/independent/run
 
+check-soak: build ## Ten tenants for a quarter of a simulated day: every mirror is its source, the bridge has not grown.
+	$(PROGRAMS)/soak --tenants 10 --days 0.25 --folder $(or $(CARGO_TARGET_DIR),target)/check-soak
+
 endings: build ## Kill a coordinator just after a commit, thirty times, and count what hangs: some ten minutes.
 	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --locked -p system-tests -- --ignored --nocapture just_after_a_commit
 
 sweep: build ## Sweep a million keys while the vendor waits, and print times and peak memory: some minutes.
 	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --locked -p system-tests -- --ignored --nocapture a_million_keys
 
-bench: ## What the bridge costs: a table, and target/bench/bridge.json (minutes; wants a quiet machine).
-	$(CARGO) build --release --locked -p mirrorbus -p bench
+bench: ## What the bridge costs: tables, target/bench/bridge.json and task.json (minutes; wants a quiet machine).
+	$(CARGO) build --release --locked -p mirrorbus -p operations-center -p bench
 	$(or $(CARGO_TARGET_DIR),target)/release/bench --folder $(or $(CARGO_TARGET_DIR),target)/bench
+
+bench-task: ## How fast operations-center sends, beside what the bridge takes: a table, and target/bench/task.json.
+	$(CARGO) build --release --locked -p mirrorbus -p operations-center -p bench
+	$(or $(CARGO_TARGET_DIR),target)/release/bench --folder $(or $(CARGO_TARGET_DIR),target)/bench --only task
 
 bounce: build ## Break everything at random for MINUTES (3 unless given) from SEED, and check what is left.
 	$(PROGRAMS)/bounce $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+soak: ## TENANTS (200 unless given) for DAYS (1) of a fast clock from SEED: an hour or so; wants a quiet machine.
+	$(CARGO) build --release --locked -p mirrorbus -p mirror-sqlite -p soak
+	$(or $(CARGO_TARGET_DIR),target)/release/soak --folder $(or $(CARGO_TARGET_DIR),target)/soak $(if $(TENANTS),--tenants $(TENANTS)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## Fuzz every parser of outside bytes for MINUTES each (1 unless given); TARGET=name for one.
 	@tests/fuzz/run $(or $(MINUTES),1) $(TARGET)
