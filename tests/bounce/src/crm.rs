@@ -74,7 +74,9 @@ impl Crm {
             Ok(report) if report.skipped => Ok(Err(Failed("doNotReplicate".to_owned()))),
             Ok(report) => Ok(Ok(report.rows())),
             Err(CycleError::Refused { message, .. }) => Ok(Err(Failed(ledger::code(&message)))),
-            Err(CycleError::Call(error)) => Ok(Err(Failed(ledger::call_code(&error)))),
+            Err(CycleError::Call(error) | CycleError::TableCall { source: error, .. }) => {
+                Ok(Err(Failed(ledger::call_code(&error))))
+            }
             Err(error) => Err(error.into()),
         }
     }
