@@ -4,6 +4,7 @@ pub mod activity;
 pub mod answer;
 pub mod application;
 pub mod caller;
+pub mod causes;
 pub mod center;
 pub mod client;
 pub mod clock;

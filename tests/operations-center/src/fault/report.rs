@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::answer::Answer;
+use crate::causes::with_causes;
 use crate::client::CallError;
 use crate::wire::Operation;
 
@@ -22,15 +23,9 @@ impl From<&Result<Answer, CallError>> for Outcome {
         match result {
             Ok(answer) if answer.is_successful => Self::Success,
             Ok(answer) => Self::Failure(answer.message().to_owned()),
-            Err(error) => Self::Error(chain(error)),
+            Err(error) => Self::Error(with_causes(error)),
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl fmt::Display for Outcome {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::register::Assignment;
+use crate::causes::with_causes;
 use crate::client::CallError;
 use crate::cycle::{CycleError, Report};
 use crate::wire::Operation;
@@ -104,15 +105,6 @@ fn of_call(error: &CallError, tables: Option<String>) -> (FailureKind, Option<Op
         }
     };
     (kind, Some(*operation), tables)
-}
-
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// How much a cycle did, also one that failed.

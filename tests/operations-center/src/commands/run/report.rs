@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write;
 
+use operations_center::causes::with_causes;
 use operations_center::journal::{Entry, Journal};
 use operations_center::mail::{MailCounts, Mailer};
 use operations_center::schedule::{Ended, Event, Stopper, Summary};
@@ -75,15 +76,6 @@ impl Complaints {
     fn error(&mut self, error: &(dyn Error + 'static)) {
         self.all(vec![with_causes(error)]);
     }
-}
-
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn print(out: &mut impl Write, summary: &Summary, mails: MailCounts) -> std::io::Result<()> {

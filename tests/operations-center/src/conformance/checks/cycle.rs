@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
 
 use crate::caller::Caller;
+use crate::causes::with_causes;
 use crate::clock::{Clock, SystemClock};
 use crate::conformance::line::{Checked, Line, Miss};
 use crate::conformance::stage::Stage;
@@ -139,13 +140,7 @@ impl<'s> Source<'s> {
 
 /// An error with its causes.
 fn ended(error: &CycleError) -> Miss {
-    let mut told = format!("the cycle ended: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    Miss::failed(told)
+    Miss::failed(format!("the cycle ended: {}", with_causes(error)))
 }
 
 fn expect_rows(report: &Report, right: u64) -> Checked {
