@@ -10,7 +10,7 @@ CHECKS ?= advisories bans licenses sources
 CARGO ?= cargo
 PROGRAMS := $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help demo test format lint doc build check-rust check-python check-soak endings sweep bench bench-task bounce soak fuzz deny
+.PHONY: help demo test format lint doc build check-rust check-python check-soak endings regenerate sweep bench bench-task bench-mirror bounce soak fuzz deny
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -36,8 +36,8 @@ build: ## Build all programs.
 
 # Most tests wait for Kafka most of the time.
 check-rust: export RUST_TEST_THREADS ?= 4
-check-rust: build ## Unit and integration tests on real Kafka and a real registry.
-	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --workspace --locked --no-fail-fast
+check-rust: build ## Unit and integration tests on real Kafka, a real registry and PostgreSQL.
+	$(PROGRAMS)/services run --registry memory --postgres -- $(CARGO) test --workspace --locked --no-fail-fast
 
 check-python: build ## Independent clients: confluent-kafka reads the topics, zeep calls the service.
 	$(PROGRAMS)/services run --registry memory -- tests/independent/run
@@ -47,6 +47,9 @@ check-soak: build ## Ten tenants for a quarter of a simulated day: every mirror 
 
 endings: build ## Kill a coordinator just after a commit, thirty times, and count what hangs: some ten minutes.
 	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --locked -p system-tests -- --ignored --nocapture just_after_a_commit
+
+regenerate: build ## Regenerate a million rows while a mirror runs and readers look ten times a second: some minutes.
+	$(PROGRAMS)/services run --registry memory --postgres -- $(CARGO) test --locked -p system-tests -- --ignored --nocapture regenerating_a_million
 
 sweep: build ## Sweep a million keys while the vendor waits, and print times and peak memory: some minutes.
 	$(PROGRAMS)/services run --registry memory -- $(CARGO) test --locked -p system-tests -- --ignored --nocapture a_million_keys
@@ -58,6 +61,10 @@ bench: ## What the bridge costs: tables, target/bench/bridge.json and task.json 
 bench-task: ## How fast operations-center sends, beside what the bridge takes: a table, and target/bench/task.json.
 	$(CARGO) build --release --locked -p mirrorbus -p operations-center -p bench
 	$(or $(CARGO_TARGET_DIR),target)/release/bench --folder $(or $(CARGO_TARGET_DIR),target)/bench --only task
+
+bench-mirror: ## What mirrors do, beside the same rows from memory: a table, and target/bench/mirror.json (minutes; wants a quiet machine).
+	$(CARGO) build --release --locked -p mirrorbus -p mirror-postgres -p mirror-sqlite -p bench
+	$(or $(CARGO_TARGET_DIR),target)/release/bench --folder $(or $(CARGO_TARGET_DIR),target)/bench --only mirror --rounds 5
 
 bounce: build ## Break everything at random for MINUTES (3 unless given) from SEED, and check what is left.
 	$(PROGRAMS)/bounce $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))

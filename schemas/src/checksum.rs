@@ -37,21 +37,30 @@ pub struct TableChecksum {
 impl TableChecksum {
     /// Adds one row, its columns in any order.
     pub fn add<'a>(&mut self, columns: impl IntoIterator<Item = (&'a str, Canonical<'a>)>) {
-        let mut columns: Vec<_> = columns.into_iter().collect();
-        columns.sort_unstable_by(|a, b| a.0.cmp(b.0));
-        let mut hash = Sha256::new();
-        for (name, value) in columns {
-            hash.update(name.as_bytes());
-            hash.update([0x1F]);
-            update(&mut hash, value);
-            hash.update([0x1E]);
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let (head, _) = digest.split_at(16);
-        let head = head.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte));
-        self.sum = self.sum.wrapping_add(head);
+        self.add_hash(row_hash(columns));
+    }
+
+    /// Adds one row of which only the hash is at hand.
+    pub fn add_hash(&mut self, hash: u128) {
+        self.sum = self.sum.wrapping_add(hash);
         self.rows += 1;
     }
+}
+
+/// The hash of one row, or of its key columns alone, given in any order.
+pub fn row_hash<'a>(columns: impl IntoIterator<Item = (&'a str, Canonical<'a>)>) -> u128 {
+    let mut columns: Vec<_> = columns.into_iter().collect();
+    columns.sort_unstable_by(|a, b| a.0.cmp(b.0));
+    let mut hash = Sha256::new();
+    for (name, value) in columns {
+        hash.update(name.as_bytes());
+        hash.update([0x1F]);
+        update(&mut hash, value);
+        hash.update([0x1E]);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let (head, _) = digest.split_at(16);
+    head.iter().fold(0u128, |number, byte| number << 8 | u128::from(*byte))
 }
 
 impl fmt::Display for TableChecksum {

@@ -153,6 +153,13 @@ impl Prefix {
         format!("{}-sys.{tenant}.cycles", self.0)
     }
 
+    /// A regular expression (POSIX, extended) for cycles topics, from one for tenants' names.
+    #[must_use]
+    pub fn cycles_of(&self, tenants: &str) -> String {
+        // A prefix has no character that means something in an expression.
+        format!("^{}-sys\\.{tenants}\\.cycles$", self.0)
+    }
+
     /// Tenant and table of a row topic of this application; `None` for every other topic.
     #[must_use]
     pub fn parse_rows(&self, topic: &str) -> Option<(Tenant, Table)> {

@@ -48,25 +48,53 @@ pub fn describe_topics<C: ClientContext>(
     names: &[String],
     timeout: Duration,
 ) -> Result<HashMap<String, TopicDescription>, NativeError> {
-    // SAFETY: `ask_topics` hands out topics that are alive.
-    ask_topics(client, names, timeout, false, |topic| unsafe { description(topic) })
+    ask_topics(client, names, timeout)?.answer()
 }
 
-/// Asks for topics and takes from each one that exists what `read` copies of it.
-fn ask_topics<C: ClientContext, T>(
+/// Asks for topics, as [`describe_topics`] does, and does not wait for the answer.
+///
+/// # Errors
+/// [`NativeError`] when librdkafka says so.
+pub fn ask_topics<C: ClientContext>(
+    client: &Client<C>,
+    names: &[String],
+    timeout: Duration,
+) -> Result<TopicsAsked, NativeError> {
+    Ok(TopicsAsked { request: request_topics(client, names, timeout, false)?, timeout })
+}
+
+/// A question about topics whose answer is under way. Must be answered or dropped before its client.
+pub struct TopicsAsked {
+    /// None where no topic was named.
+    request: Option<Request>,
+    timeout: Duration,
+}
+
+impl TopicsAsked {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// [`NativeError`] when librdkafka says so or did not answer in time.
+    pub fn answer(self) -> Result<HashMap<String, TopicDescription>, NativeError> {
+        // SAFETY: `read_topics` hands out topics that are alive.
+        read_topics(self.request.as_ref(), self.timeout, |topic| unsafe { description(topic) })
+    }
+}
+
+const DESCRIBE: &str = "describe topics";
+
+fn request_topics<C: ClientContext>(
     client: &Client<C>,
     names: &[String],
     timeout: Duration,
     with_rights: bool,
-    read: impl Fn(*const native::rd_kafka_TopicDescription_t) -> T,
-) -> Result<HashMap<String, T>, NativeError> {
-    const CALL: &str = "describe topics";
+) -> Result<Option<Request>, NativeError> {
     if names.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(None);
     }
     let names: Vec<CString> = names
         .iter()
-        .map(|name| CString::new(name.as_str()).map_err(|_| NativeError::new(CALL, "a name holds NUL")))
+        .map(|name| CString::new(name.as_str()).map_err(|_| NativeError::new(DESCRIBE, "a name holds NUL")))
         .collect::<Result<_, _>>()?;
     let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
     // SAFETY: `pointers` and the strings behind it live until the collection has copied them.
@@ -82,7 +110,17 @@ fn ask_topics<C: ClientContext, T>(
     unsafe {
         native::rd_kafka_DescribeTopics(client.native_ptr(), topics.0, request.options, request.queue);
     }
-    let event = request.answer(CALL, timeout)?;
+    Ok(Some(request))
+}
+
+/// Waits for the answer and takes from each topic that exists what `read` copies of it.
+fn read_topics<T>(
+    request: Option<&Request>,
+    timeout: Duration,
+    read: impl Fn(*const native::rd_kafka_TopicDescription_t) -> T,
+) -> Result<HashMap<String, T>, NativeError> {
+    let Some(request) = request else { return Ok(HashMap::new()) };
+    let event = request.answer(DESCRIBE, timeout)?;
     // SAFETY: the event is of the type asked for, and everything read from it is copied while it lives.
     unsafe {
         let result = native::rd_kafka_event_DescribeTopics_result(event.0);
@@ -98,7 +136,7 @@ fn ask_topics<C: ClientContext, T>(
                     found.insert(name, read(topic));
                 }
                 native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => {}
-                _ => return Err(NativeError::new(CALL, text(native::rd_kafka_error_string(error)))),
+                _ => return Err(NativeError::new(DESCRIBE, text(native::rd_kafka_error_string(error)))),
             }
         }
         Ok(found)
@@ -204,7 +242,7 @@ pub fn topic_rights<C: ClientContext>(
             describe_settings: operations.contains(&Operation::RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS),
         }
     };
-    ask_topics(client, names, timeout, true, read)
+    read_topics(request_topics(client, names, timeout, true)?.as_ref(), timeout, read)
 }
 
 /// An admin request's options and the queue on which its answer arrives.

@@ -115,6 +115,12 @@ impl ConsumedRecord {
         unsafe { CStr::from_ptr(native::rd_kafka_topic_name(topic)) }.to_str().unwrap_or_default()
     }
 
+    /// Whether another record is of the same topic; quicker than to compare names.
+    #[must_use]
+    pub fn is_of_same_topic(&self, other: &Self) -> bool {
+        self.message().rkt == other.message().rkt
+    }
+
     /// The newest header of this name, if it has a value.
     #[must_use]
     pub fn header(&self, name: &CStr) -> Option<&[u8]> {
@@ -147,6 +153,16 @@ impl ConsumedRecord {
         self.message().offset
     }
 
+    /// The record's time by its producer's or its broker's clock, whichever the topic keeps, in milliseconds since 1970
+    /// UTC.
+    #[must_use]
+    pub fn timestamp_ms(&self) -> Option<i64> {
+        let mut kind = native::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive; the kind is written only during the call.
+        let time = unsafe { native::rd_kafka_message_timestamp(self.0, &raw mut kind) };
+        (kind != native::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE).then_some(time)
+    }
+
     /// The key's bytes, if it has one.
     #[must_use]
     pub fn key(&self) -> Option<&[u8]> {
@@ -159,6 +175,13 @@ impl ConsumedRecord {
     pub fn payload(&self) -> Option<&[u8]> {
         // SAFETY: as for the key.
         unsafe { bytes(self.message().payload, self.message().len) }
+    }
+}
+
+impl std::fmt::Debug for ConsumedRecord {
+    /// Never shows key or value.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} [{}] @ {}", self.topic(), self.partition(), self.offset())
     }
 }
 

@@ -14,7 +14,8 @@ use rdkafka::bindings as native;
 use thiserror::Error;
 
 pub use self::admin::{
-    Isolation, Spec, TopicDescription, TopicRights, describe_topics, drain, list_offsets, topic_rights,
+    Isolation, Spec, TopicDescription, TopicRights, TopicsAsked, ask_topics, describe_topics, drain,
+    list_offsets, topic_rights,
 };
 pub use self::consumer::{ConsumedRecord, Fetched, Polled, fetch, poll};
 pub use self::log::{log, take_log};

@@ -1,6 +1,6 @@
 //! A real Kafka cluster.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -81,15 +81,12 @@ impl Cluster {
         self.ask_for_brokers(if self.is_in_doubt() { THERE } else { QUESTION_TIMEOUT })
     }
 
-    /// librdkafka remembers that a partition had no leader, until it is told to look again.
-    fn look_for_leaders(&self, partitions: &[(String, i32)]) -> Result<(), BusError> {
+    /// librdkafka remembers leaders, also dead ones and that there was none, until it is told to look again. It is told so
+    /// for all topics: of one that is named it would keep some kilobytes for good.
+    fn look_for_leaders(&self) -> Result<(), BusError> {
         std::thread::sleep(ELECTION_PAUSE);
-        let topics: BTreeSet<&str> = partitions.iter().map(|(topic, _)| topic.as_str()).collect();
-        for topic in topics {
-            let asked = self.admin.inner().fetch_metadata(Some(topic), QUESTION_TIMEOUT);
-            asked.map_err(|error| self.failed("look for leaders", &error.to_string()))?;
-        }
-        Ok(())
+        let asked = self.admin.inner().fetch_metadata(None, QUESTION_TIMEOUT);
+        asked.map(drop).map_err(|error| self.failed("look for leaders", &error.to_string()))
     }
 
     fn is_in_doubt(&self) -> bool {
@@ -130,7 +127,7 @@ impl Questions for Cluster {
             match self.ask(|| unless_electing(question()))? {
                 Ok(offsets) => return Ok(offsets),
                 Err(error) if election.is_over() => return Err(self.failed(error.call, &error.reason)),
-                Err(_) => self.look_for_leaders(partitions)?,
+                Err(_) => self.look_for_leaders()?,
             }
         }
     }

@@ -1,32 +1,34 @@
 #![doc = include_str!("../README.md")]
 
-mod core;
-mod decode;
+mod admin;
+pub mod cli;
+mod copies;
 mod destination;
 mod error;
-mod event;
-mod flush;
-mod gathering;
-mod listing;
-mod reader;
-mod registry;
+pub mod failpoint;
+mod live;
+mod pattern;
 mod running;
-mod schema;
 mod settings;
-mod state;
+mod source;
 mod stop;
 mod table;
-mod tenant;
-mod value;
+mod template;
+pub mod verbs;
 
-pub use decode::{DecodeError, Plan};
+pub use admin::{Admin, Progress, Readiness, Watch, serve};
+pub use copies::{Copies, Copy, Held, Scope, Snapshot};
 pub use destination::{
-    Applied, Batch, Destination, DestinationError, Memory, Move, Position, Row, TableChange, TableMemory,
+    Applied, Batch, Cycle, Destination, DestinationError, Memory, Move, Position, Row, TableChange,
+    TableMemory,
 };
 pub use error::MirrorError;
-pub use running::{Running, run, spawn};
-pub use schema::{Column, SchemaError};
+pub use pattern::Patterns;
+pub use running::{Running, run, run_watched, spawn};
 pub use settings::Settings;
-pub use state::Marks;
 pub use stop::Stop;
-pub use value::{Kind, Value};
+pub use table::decode::{DecodeError, Plan};
+pub use table::schema::{Column, SchemaError};
+pub use table::state::Marks;
+pub use table::value::{Kind, Value};
+pub use template::Template;

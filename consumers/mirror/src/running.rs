@@ -2,25 +2,43 @@
 
 use std::thread::JoinHandle;
 
-use crate::core::Core;
+use crate::admin::Watch;
 use crate::destination::Destination;
 use crate::error::MirrorError;
+use crate::live::core::Core;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
 /// Mirrors until `stop` is requested. Blocks; not for async threads.
 ///
 /// # Errors
-/// [`MirrorError`] for settings that cannot be used, or when another mirror writes to the destination. Everything else
+/// [`MirrorError`] for settings that cannot be used, or when another mirror writes to the destination (in a
+/// group the tenant alone is let go). Everything else
 /// is tried again: Kafka or a registry that does not answer, a destination that fails, records that cannot be read.
 pub fn run<D: Destination>(settings: &Settings, destination: &mut D, stop: &Stop) -> Result<(), MirrorError> {
-    Core::new(settings, destination, stop)?.run()
+    run_watched(settings, destination, stop, &Watch::new(&settings.prefix))
+}
+
+/// Mirrors as [`run`] does, and shows itself in `watch`.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_watched<D: Destination>(
+    settings: &Settings,
+    destination: &mut D,
+    stop: &Stop,
+    watch: &Watch,
+) -> Result<(), MirrorError> {
+    let ended = Core::new(settings, destination, stop, watch).and_then(|mut core| core.run());
+    watch.ended();
+    ended
 }
 
 /// A mirror in a thread of its own. Dropping it asks it to stop and does not wait.
 #[derive(Debug)]
 pub struct Running {
     stop: Stop,
+    watch: Watch,
     thread: Option<JoinHandle<Result<(), MirrorError>>>,
 }
 
@@ -34,10 +52,12 @@ pub fn spawn<D: Destination + Send + 'static>(
 ) -> Result<Running, MirrorError> {
     let stop = Stop::new();
     let wish = stop.clone();
+    let watch = Watch::new(&settings.prefix);
+    let shown = watch.clone();
     let thread = std::thread::Builder::new()
         .name("mirror".to_owned())
-        .spawn(move || run(&settings, &mut destination, &wish))?;
-    Ok(Running { stop, thread: Some(thread) })
+        .spawn(move || run_watched(&settings, &mut destination, &wish, &shown))?;
+    Ok(Running { stop, watch, thread: Some(thread) })
 }
 
 impl Running {
@@ -45,6 +65,12 @@ impl Running {
     #[must_use]
     pub fn stop_handle(&self) -> Stop {
         self.stop.clone()
+    }
+
+    /// What it shows of itself.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// Whether it ended already.

@@ -9,7 +9,7 @@ use mirrorbus_mirror::{Settings, spawn};
 use super::destination::{Fault, InMemory};
 use super::source::{Records, Registered, Shape, Source, until};
 
-fn contact() -> Shape {
+pub(crate) fn contact() -> Shape {
     Shape {
         table: "contact",
         columns: vec![("id", r#""int""#, "int"), ("name", r#""string""#, "nvarchar(9)")],
@@ -20,7 +20,7 @@ fn settings(source: &Source) -> Settings {
     Settings::new(&source.kafka, &source.registry, source.prefix.clone())
 }
 
-fn rows(table: &Registered, ids: std::ops::Range<i32>) -> Records {
+pub(crate) fn rows(table: &Registered, ids: std::ops::Range<i32>) -> Records {
     Records::of(ids.map(|id| table.row(1, &[("id", Value::Int(id)), ("name", Value::String("x".into()))])))
 }
 

@@ -4,143 +4,190 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use mirrorbus_mirror::{
-    Applied, Batch, Column, Destination, DestinationError, Memory, Move, Position, Row, TableChange,
-    TableMemory,
+    Applied, Batch, Copy, Cycle, Destination, DestinationError, Memory, TableChange, failpoint,
 };
-use mirrorbus_schemas::topic::{Table, Tenant};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params, params_from_iter};
+use mirrorbus_schemas::topic::Tenant;
+use rusqlite::{Connection, TransactionBehavior};
 
-use crate::client::Folder;
-use crate::encoding::{Cell, cell};
 use crate::error::SqliteError;
-use crate::schema;
+use crate::open::OpenFiles;
+use crate::owner::{self, Ownership};
+use crate::{memory, rows, shape};
 
-/// A folder with one file per tenant, which this process alone writes to.
+/// A folder with one file per tenant. Several mirrors can share it, each with tenants of its own.
 #[derive(Debug)]
 pub struct Sqlite {
-    folder: Folder,
-    open: HashMap<Tenant, Connection>,
+    pub(crate) files: OpenFiles,
+    /// Under which epoch each tenant was taken over.
+    epochs: HashMap<Tenant, i64>,
+    /// What keeps other processes from a copy beside: see [`crate::beside`].
+    pub(crate) guards: HashMap<Tenant, Connection>,
+    after_cycle: String,
 }
 
 impl Sqlite {
-    /// Takes the folder, made where it is missing.
+    /// The folder, made where it is missing. Tenants are taken over one by one, when they are loaded.
     ///
     /// # Errors
-    /// [`SqliteError::FolderInUse`] while another process has it, [`SqliteError::File`] when it cannot be made.
+    /// [`SqliteError::File`] when the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, SqliteError> {
-        Ok(Self { folder: Folder::lock(folder)?, open: HashMap::new() })
+        Self::of(folder, Copy::Live)
     }
 
-    fn connection(&mut self, tenant: &Tenant) -> Result<&mut Connection, SqliteError> {
-        if !self.open.contains_key(tenant) {
-            self.open.insert(tenant.clone(), self.folder.open(tenant)?);
+    pub(crate) fn of(folder: &Path, copy: Copy) -> Result<Self, SqliteError> {
+        Ok(Self {
+            files: OpenFiles::new(folder, copy)?,
+            epochs: HashMap::new(),
+            guards: HashMap::new(),
+            after_cycle: String::new(),
+        })
+    }
+
+    /// Runs these SQL statements in a tenant's file after each of its cycles, in one transaction.
+    #[must_use]
+    pub fn with_after_cycle(self, statements: impl Into<String>) -> Self {
+        Self { after_cycle: statements.into(), ..self }
+    }
+
+    fn try_load(&mut self, tenant: &Tenant) -> Result<Memory, SqliteError> {
+        let connection = self.files.get(tenant)?;
+        let failed = || SqliteError::sql("take the tenant over");
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed())?;
+        let epoch = owner::take_over(&transaction)?;
+        let mut memory = memory::read(&transaction)?;
+        for (table, known) in &memory.tables {
+            if let Some(columns) = &known.columns
+                && memory::is_damaged(&transaction, table, columns)?
+            {
+                memory.damaged.insert(table.clone());
+            }
         }
-        match self.open.get_mut(tenant) {
-            Some(connection) => Ok(connection),
-            None => unreachable!("inserted above"),
+        transaction.commit().map_err(failed())?;
+        self.epochs.insert(tenant.clone(), epoch);
+        Ok(memory)
+    }
+
+    fn try_apply(&mut self, tenant: &Tenant, batch: &Batch<'_>) -> Result<Applied, DestinationError> {
+        let connection = self.begin(tenant)?;
+        failpoint::reach(failpoint::BEGUN);
+        for moved in &batch.moves {
+            if !memory::advance(connection, moved)? {
+                let what = format!("{}, partition {}, was moved", moved.topic, moved.partition);
+                return Err(DestinationError::Fenced { what });
+            }
         }
+        failpoint::reach(failpoint::POSITIONS_MOVED);
+        let mut total = Applied::default();
+        // One that leaves may make room for another that differs by case only.
+        let (leaving, staying) = batch.tables.iter().partition::<Vec<_>, _>(|change| change.after.is_none());
+        for change in leaving.into_iter().chain(staying) {
+            let applied = change_table(connection, tenant, change)?;
+            total.inserts += applied.inserts;
+            total.updates += applied.updates;
+            total.deletes += applied.deletes;
+        }
+        memory::note(connection, batch)?;
+        failpoint::reach(failpoint::ROWS_APPLIED);
+        if batch.ends {
+            connection.execute_batch("COMMIT").map_err(SqliteError::sql("commit"))?;
+        }
+        Ok(total)
+    }
+
+    /// A tenant's file in the midst of a transaction, which is begun if none is open and the tenant is still ours.
+    fn begin(&mut self, tenant: &Tenant) -> Result<&Connection, DestinationError> {
+        let not_loaded = || SqliteError::NotLoaded { tenant: tenant.to_string() };
+        let epoch = *self.epochs.get(tenant).ok_or_else(not_loaded)?;
+        let connection = self.files.get(tenant)?;
+        if connection.is_autocommit() {
+            connection.execute_batch("BEGIN IMMEDIATE").map_err(SqliteError::sql("begin"))?;
+            still_ours(connection, tenant, epoch)?;
+        }
+        Ok(connection)
+    }
+
+    /// Fails unless the tenant's file is there and still ours.
+    fn try_check(&mut self, tenant: &Tenant) -> Result<(), DestinationError> {
+        let path = self.files.path(tenant);
+        if !path.exists() {
+            return Err(SqliteError::NoCopy { path }.into());
+        }
+        let not_loaded = || SqliteError::NotLoaded { tenant: tenant.to_string() };
+        let epoch = *self.epochs.get(tenant).ok_or_else(not_loaded)?;
+        still_ours(self.files.get(tenant)?, tenant, epoch)
+    }
+
+    /// After a failure only what is in the file tells what it holds.
+    fn forget(&mut self, tenant: &Tenant) {
+        self.files.close(tenant);
+        self.epochs.remove(tenant);
     }
 }
 
 impl Destination for Sqlite {
     fn load(&mut self, tenant: &Tenant) -> Result<Memory, DestinationError> {
-        // Whatever failed before may have left the connection in any state.
-        self.open.remove(tenant);
-        let loaded = self.connection(tenant).and_then(|connection| load(connection));
-        loaded.map_err(|error| DestinationError::Fault(Box::new(error)))
+        self.forget(tenant);
+        Ok(self.try_load(tenant)?)
     }
 
     fn apply(&mut self, tenant: &Tenant, batch: &Batch<'_>) -> Result<Applied, DestinationError> {
-        let fault = |error: SqliteError| DestinationError::Fault(Box::new(error));
-        let connection = self.connection(tenant).map_err(fault)?;
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|source| fault(SqliteError::Sql { action: "begin".to_owned(), source }))?;
-        for moved in &batch.moves {
-            if !advance(&transaction, moved).map_err(fault)? {
-                return Err(DestinationError::Fenced {
-                    topic: moved.topic.clone(),
-                    partition: moved.partition,
-                });
-            }
+        let applied = self.try_apply(tenant, batch);
+        if applied.is_err() {
+            self.forget(tenant);
         }
-        let mut total = Applied::default();
-        for change in &batch.tables {
-            let applied = change_table(&transaction, tenant, change).map_err(fault)?;
-            total.inserts += applied.inserts;
-            total.updates += applied.updates;
-            total.deletes += applied.deletes;
+        applied
+    }
+
+    fn release(&mut self, tenant: &Tenant) {
+        self.forget(tenant);
+    }
+
+    fn check(&mut self, tenant: &Tenant) -> Result<(), DestinationError> {
+        self.try_check(tenant)
+    }
+
+    fn after_cycle(&mut self, tenant: &Tenant, _: &Cycle) -> Result<(), DestinationError> {
+        if self.after_cycle.is_empty() {
+            return Ok(());
         }
-        transaction
-            .commit()
-            .map_err(|source| fault(SqliteError::Sql { action: "commit".to_owned(), source }))?;
-        Ok(total)
+        let statements = self.after_cycle.clone();
+        let ran = self.begin(tenant).and_then(|connection| {
+            let ran = connection.execute_batch(&statements).and_then(|()| connection.execute_batch("COMMIT"));
+            Ok(ran.map_err(SqliteError::sql("run the statements after a cycle"))?)
+        });
+        if ran.is_err() {
+            self.forget(tenant);
+        }
+        ran
     }
 }
 
-fn load(connection: &Connection) -> Result<Memory, SqliteError> {
-    let failed = || SqliteError::sql("read the mirror's memory");
-    let mut memory = Memory::default();
-    let mut offsets = connection
-        .prepare("SELECT topic, partition, topic_id, next_offset FROM _mirrorbus_offsets")
-        .map_err(failed())?;
-    let positions = offsets
-        .query_map([], |row| {
-            let position = Position { topic_id: row.get(2)?, next_offset: row.get(3)? };
-            Ok(((row.get(0)?, row.get(1)?), position))
-        })
-        .map_err(failed())?;
-    memory.positions = positions.collect::<Result<_, _>>().map_err(failed())?;
-    let mut tables =
-        connection.prepare("SELECT name, columns, marks FROM _mirrorbus_tables").map_err(failed())?;
-    let mut rows = tables.query([]).map_err(failed())?;
-    while let Some(row) = rows.next().map_err(failed())? {
-        let (name, columns, marks): (String, Option<String>, String) = row.try_into().map_err(failed())?;
-        let unreadable = |source| SqliteError::Memory { table: name.clone(), source };
-        let columns =
-            columns.map(|columns| serde_json::from_str(&columns)).transpose().map_err(unreadable)?;
-        let marks = serde_json::from_str(&marks).map_err(unreadable)?;
-        memory.tables.insert(Table::new(name)?, TableMemory { columns, marks });
+fn still_ours(connection: &Connection, tenant: &Tenant, epoch: i64) -> Result<(), DestinationError> {
+    match owner::ownership(connection, epoch)? {
+        Ownership::Ours => Ok(()),
+        Ownership::Nobody => Err(DestinationError::Replaced),
+        Ownership::Lost => Err(DestinationError::Fenced { what: format!("tenant {tenant} was taken over") }),
     }
-    Ok(memory)
-}
-
-/// Moves a position if it is where the batch begins. Says whether it was.
-fn advance(transaction: &Transaction<'_>, moved: &Move) -> Result<bool, SqliteError> {
-    let Move { topic, partition, from, to } = moved;
-    let changed = match from {
-        None => transaction
-            .prepare_cached("INSERT INTO _mirrorbus_offsets VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-            .and_then(|mut insert| insert.execute(params![topic, partition, to.topic_id, to.next_offset])),
-        Some(from) => transaction
-            .prepare_cached(
-                "UPDATE _mirrorbus_offsets SET topic_id = ?, next_offset = ?
-                 WHERE topic = ? AND partition = ? AND topic_id = ? AND next_offset = ?",
-            )
-            .and_then(|mut update| {
-                let (new, old) = ((&to.topic_id, to.next_offset), (&from.topic_id, from.next_offset));
-                update.execute(params![new.0, new.1, topic, partition, old.0, old.1])
-            }),
-    };
-    Ok(changed.map_err(SqliteError::sql("move a position"))? == 1)
 }
 
 fn change_table(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     tenant: &Tenant,
     change: &TableChange<'_>,
 ) -> Result<Applied, SqliteError> {
     let table = change.table.as_str();
-    let mut applied = Applied { deletes: clear(transaction, change)?, ..Applied::default() };
+    let gone = shape::change(connection, change)?;
     if change.before != change.after {
-        shape(transaction, change)?;
         let columns = change.after.as_ref().map_or(0, Vec::len);
         tracing::info!(%tenant, table, columns, what = words(change), "table");
     }
-    if let Some(columns) = &change.after {
-        apply_rows(transaction, table, columns, &change.rows, &mut applied)?;
-    }
-    remember(transaction, change, &applied)?;
+    let mut applied = match &change.after {
+        Some(columns) => rows::apply(connection, table, columns, &change.rows)?,
+        None => Applied::default(),
+    };
+    applied.deletes += gone;
+    memory::remember(connection, change, &applied)?;
     Ok(applied)
 }
 
@@ -151,102 +198,6 @@ fn words(change: &TableChange<'_>) -> &'static str {
         _ if change.keeps_rows => "columns changed, rows kept",
         _ => "made anew in another shape",
     }
-}
-
-/// Empties a table whose rows go. Says how many went.
-fn clear(transaction: &Transaction<'_>, change: &TableChange<'_>) -> Result<u64, SqliteError> {
-    if change.keeps_rows || change.before.is_none() {
-        return Ok(0);
-    }
-    let table = change.table.as_str();
-    let failed = || SqliteError::sql(format!("empty table {table}"));
-    // Without a WHERE clause SQLite truncates; the number of rows is known all the same.
-    let sql = format!("DELETE FROM {}", schema::quote(table));
-    let deleted = transaction.execute(&sql, []).map_err(failed())?;
-    Ok(u64::try_from(deleted).unwrap_or(u64::MAX))
-}
-
-fn shape(transaction: &Transaction<'_>, change: &TableChange<'_>) -> Result<(), SqliteError> {
-    let table = change.table.as_str();
-    let statements = match (&change.before, &change.after) {
-        (Some(before), Some(after)) if change.keeps_rows => schema::reshape(table, before, after),
-        (_, Some(after)) => vec![schema::drop(table), schema::create(table, after)],
-        (_, None) => vec![schema::drop(table)],
-    };
-    for statement in statements {
-        transaction.execute_batch(&statement).map_err(SqliteError::sql(format!("change table {table}")))?;
-    }
-    Ok(())
-}
-
-fn apply_rows(
-    transaction: &Transaction<'_>,
-    table: &str,
-    columns: &[Column],
-    rows: &[Row<'_>],
-    applied: &mut Applied,
-) -> Result<(), SqliteError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let failed = || SqliteError::sql(format!("write rows of table {table}"));
-    let mut insert = transaction.prepare_cached(&schema::insert(table, columns)).map_err(failed())?;
-    let mut delete = transaction.prepare_cached(&schema::delete(table, columns)).map_err(failed())?;
-    let update = schema::update(table, columns);
-    let mut update = update.map(|sql| transaction.prepare_cached(&sql)).transpose().map_err(failed())?;
-    let keys: Vec<Column> = columns.iter().filter(|column| column.is_key).cloned().collect();
-    for row in rows {
-        match row {
-            Row::Upsert(values) => {
-                let cells: Vec<Cell<'_>> =
-                    columns.iter().zip(values).map(|(column, value)| cell(column.kind, *value)).collect();
-                if insert.execute(params_from_iter(&cells)).map_err(failed())? == 1 {
-                    applied.inserts += 1;
-                    continue;
-                }
-                if let Some(update) = &mut update {
-                    update.execute(params_from_iter(&cells)).map_err(failed())?;
-                }
-                applied.updates += 1;
-            }
-            Row::Delete(values) => {
-                let cells = keys.iter().zip(values).map(|(column, value)| cell(column.kind, *value));
-                let deleted = delete.execute(params_from_iter(cells)).map_err(failed())?;
-                applied.deletes += u64::try_from(deleted).unwrap_or(u64::MAX);
-            }
-        }
-    }
-    Ok(())
-}
-
-fn remember(
-    transaction: &Transaction<'_>,
-    change: &TableChange<'_>,
-    applied: &Applied,
-) -> Result<(), SqliteError> {
-    let table = change.table.as_str();
-    let unwritable = |source| SqliteError::Memory { table: table.to_owned(), source };
-    let failed = || SqliteError::sql(format!("remember table {table}"));
-    let marks = serde_json::to_string(&change.marks).map_err(unwritable)?;
-    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    transaction
-        .prepare_cached(
-            "INSERT INTO _mirrorbus_tables (name, marks, inserts, updates, deletes) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (name) DO UPDATE SET marks = ?2, inserts = inserts + ?3, updates = updates + ?4,
-             deletes = deletes + ?5",
-        )
-        .and_then(|mut upsert| {
-            let Applied { inserts, updates, deletes } = *applied;
-            upsert.execute(params![table, marks, count(inserts), count(updates), count(deletes)])
-        })
-        .map_err(failed())?;
-    if change.before != change.after {
-        let columns = change.after.as_ref().map(serde_json::to_string).transpose().map_err(unwritable)?;
-        transaction
-            .execute("UPDATE _mirrorbus_tables SET columns = ?2 WHERE name = ?1", params![table, columns])
-            .map_err(failed())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

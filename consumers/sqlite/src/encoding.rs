@@ -5,79 +5,52 @@
 //! the years 1 to 9999 as their number, and the two floats that SQLite does not keep, -0.0 and NaN, as their eight
 //! bytes. A cell is read back only if it is exactly what the mirror would have written; a changed cell never passes.
 
-use std::borrow::Cow;
-
 use mirrorbus_mirror::{Kind, Value};
-use mirrorbus_schemas::checksum::Canonical;
-use rusqlite::ToSql;
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use time::{Date, Time};
+use rusqlite::types::ValueRef;
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-/// Julian day of 1970-01-01.
-const EPOCH_DAY: i64 = 2_440_588;
+use crate::clock;
 
-/// A value of a column, as it is bound.
-pub(crate) enum Cell<'v> {
-    Null,
-    Whole(i64),
-    Double(f64),
-    Text(Cow<'v, str>),
-    Bytes(Cow<'v, [u8]>),
-}
-
-impl ToSql for Cell<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(self.as_ref()))
-    }
-}
-
-impl Cell<'_> {
-    fn as_ref(&self) -> ValueRef<'_> {
-        match self {
-            Cell::Null => ValueRef::Null,
-            Cell::Whole(number) => ValueRef::Integer(*number),
-            Cell::Double(number) => ValueRef::Real(*number),
-            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
-            Cell::Bytes(bytes) => ValueRef::Blob(bytes),
+/// A value as it is stored in a column of its kind. What has to be written out is put into `buffer`, whose contents go.
+pub(crate) fn encode<'v>(kind: Kind, value: Value<'v>, buffer: &'v mut Vec<u8>) -> ValueRef<'v> {
+    buffer.clear();
+    let is_written = match (kind, value) {
+        (_, Value::Null) => return ValueRef::Null,
+        (_, Value::Text(text)) => return ValueRef::Text(text.as_bytes()),
+        (_, Value::Bytes(bytes)) => return ValueRef::Blob(bytes),
+        (_, Value::Double(number)) if is_kept(number) => return ValueRef::Real(number),
+        (_, Value::Double(number)) => {
+            buffer.extend(number.to_bits().to_be_bytes());
+            return ValueRef::Blob(buffer);
         }
-    }
-}
-
-/// A value as it is stored in a column of its kind.
-pub(crate) fn cell<'v>(kind: Kind, value: Value<'v>) -> Cell<'v> {
-    let text_or_number = |text: Option<String>, number| match text {
-        Some(text) => Cell::Text(Cow::Owned(text)),
-        None => Cell::Whole(number),
+        (Kind::Decimal { scale }, Value::Decimal(number)) => decimal(number, scale, buffer),
+        (_, Value::Decimal(number)) => decimal(number, 0, buffer),
+        (Kind::Millis, Value::Whole(number)) => clock::millis(number, buffer),
+        (Kind::Micros, Value::Whole(number)) => clock::micros(number, buffer),
+        (Kind::Date, Value::Whole(number)) => clock::date(number, buffer),
+        (Kind::Time, Value::Whole(number)) => clock::time(number, buffer),
+        (_, Value::Whole(_)) => None,
     };
-    match (kind, value) {
-        (_, Value::Null) => Cell::Null,
-        (Kind::Millis, Value::Whole(number)) => text_or_number(millis(number), number),
-        (Kind::Micros, Value::Whole(number)) => text_or_number(micros(number), number),
-        (Kind::Date, Value::Whole(number)) => text_or_number(date(number), number),
-        (Kind::Time, Value::Whole(number)) => text_or_number(clock(number), number),
-        (_, Value::Whole(number)) => Cell::Whole(number),
-        (_, Value::Double(number)) if number.is_nan() || (number == 0.0 && number.is_sign_negative()) => {
-            Cell::Bytes(Cow::Owned(number.to_bits().to_be_bytes().to_vec()))
-        }
-        (_, Value::Double(number)) => Cell::Double(number),
-        (Kind::Decimal { scale }, Value::Decimal(number)) => Cell::Text(Cow::Owned(decimal(number, scale))),
-        (_, Value::Decimal(number)) => Cell::Text(Cow::Owned(decimal(number, 0))),
-        (_, Value::Text(text)) => Cell::Text(Cow::Borrowed(text)),
-        (_, Value::Bytes(bytes)) => Cell::Bytes(Cow::Borrowed(bytes)),
+    match (is_written, value) {
+        (None, Value::Whole(number)) => ValueRef::Integer(number),
+        _ => ValueRef::Text(buffer),
     }
 }
 
-/// A stored cell in the form of a checksum; `None` for a cell that the mirror did not write so.
-pub(crate) fn canonical(kind: Kind, cell: ValueRef<'_>) -> Option<Canonical<'_>> {
+fn is_kept(number: f64) -> bool {
+    !(number.is_nan() || number == 0.0 && number.is_sign_negative())
+}
+
+/// The number that a stored cell stands for; `None` for a cell that the mirror did not write so. `buffer`'s contents go.
+pub(crate) fn decode<'c>(kind: Kind, cell: ValueRef<'c>, buffer: &mut Vec<u8>) -> Option<Value<'c>> {
     let value = value(kind, cell)?;
-    let is_ours = match (self::cell(kind, value).as_ref(), cell) {
+    let is_ours = match (encode(kind, value, buffer), cell) {
         (ValueRef::Real(ours), ValueRef::Real(theirs)) => ours.to_bits() == theirs.to_bits(),
         (ours, theirs) => ours == theirs,
     };
-    is_ours.then(|| value.canonical())
+    is_ours.then_some(value)
 }
 
+/// May read what is no form of the mirror's: writing it again tells.
 fn value(kind: Kind, cell: ValueRef<'_>) -> Option<Value<'_>> {
     Some(match (kind, cell) {
         (_, ValueRef::Null) => Value::Null,
@@ -87,71 +60,57 @@ fn value(kind: Kind, cell: ValueRef<'_>) -> Option<Value<'_>> {
         }
         (Kind::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(bytes),
         (Kind::Text, ValueRef::Text(text)) => Value::Text(str::from_utf8(text).ok()?),
-        (Kind::Decimal { .. }, ValueRef::Text(text)) => {
-            let digits: String = str::from_utf8(text).ok()?.chars().filter(|c| *c != '.').collect();
-            Value::Decimal(digits.parse().ok()?)
-        }
+        (Kind::Decimal { .. }, ValueRef::Text(text)) => Value::Decimal(unscaled(text)?),
         (
             Kind::Int | Kind::Long | Kind::Bit | Kind::Millis | Kind::Micros | Kind::Date | Kind::Time,
             ValueRef::Integer(number),
         ) => Value::Whole(number),
-        (Kind::Millis, ValueRef::Text(text)) => Value::Whole(moment(text)? / 1000),
-        (Kind::Micros, ValueRef::Text(text)) => Value::Whole(moment(text)?),
-        (Kind::Date, ValueRef::Text(text)) => Value::Whole(day(str::from_utf8(text).ok()?)?),
-        (Kind::Time, ValueRef::Text(text)) => Value::Whole(time_of_day(str::from_utf8(text).ok()?)?),
+        (Kind::Millis, ValueRef::Text(text)) => Value::Whole(clock::read_moment(text)?.div_euclid(1000)),
+        (Kind::Micros, ValueRef::Text(text)) => Value::Whole(clock::read_moment(text)?),
+        (Kind::Date, ValueRef::Text(text)) => Value::Whole(clock::read_date(text)?),
+        (Kind::Time, ValueRef::Text(text)) => Value::Whole(clock::read_time(text)?),
         _ => return None,
     })
 }
 
-fn decimal(number: i128, scale: u32) -> String {
-    let width = usize::try_from(scale).unwrap_or(usize::MAX).saturating_add(1);
-    let mut digits = format!("{:0width$}", number.unsigned_abs());
-    if scale > 0 {
-        digits.insert(digits.len() + 1 - width, '.');
+/// Always has a form.
+fn decimal(number: i128, scale: u32, text: &mut Vec<u8>) -> Option<()> {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number.unsigned_abs()).as_bytes();
+    let scale = usize::try_from(scale).unwrap_or(usize::MAX);
+    if number < 0 {
+        text.push(b'-');
     }
-    if number < 0 { format!("-{digits}") } else { digits }
+    match digits
+        .len()
+        .checked_sub(scale)
+        .filter(|whole| *whole > 0)
+        .and_then(|at| digits.split_at_checked(at))
+    {
+        Some((whole, fraction)) => {
+            text.extend(whole);
+            if scale > 0 {
+                text.push(b'.');
+            }
+            text.extend(fraction);
+        }
+        None => {
+            text.extend(b"0.");
+            text.extend(std::iter::repeat_n(b'0', scale - digits.len()));
+            text.extend(digits);
+        }
+    }
+    Some(())
 }
 
-fn date(days: i64) -> Option<String> {
-    let julian = i32::try_from(days.checked_add(EPOCH_DAY)?).ok()?;
-    let date = Date::from_julian_day(julian).ok().filter(|date| (1..=9999).contains(&date.year()))?;
-    Some(format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day()))
-}
-
-fn clock(micros: i64) -> Option<String> {
-    let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
-    let is_time = (0..MICROS_PER_DAY).contains(&micros);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    is_time.then(|| format!("{hour:02}:{minute:02}:{second:02}.{fraction:06}"))
-}
-
-fn micros(number: i64) -> Option<String> {
-    let day = date(number.div_euclid(MICROS_PER_DAY))?;
-    Some(format!("{day} {}", clock(number.rem_euclid(MICROS_PER_DAY))?))
-}
-
-fn millis(number: i64) -> Option<String> {
-    let mut text = micros(number.checked_mul(1000)?)?;
-    text.truncate(text.len() - 3);
-    Some(text)
-}
-
-fn moment(text: &[u8]) -> Option<i64> {
-    let (day, time) = str::from_utf8(text).ok()?.split_once(' ')?;
-    Some(self::day(day)? * MICROS_PER_DAY + time_of_day(time)?)
-}
-
-fn day(text: &str) -> Option<i64> {
-    let format = time::macros::format_description!("[year]-[month]-[day]");
-    let date = Date::parse(text, format).ok()?;
-    Some(i64::from(date.to_julian_day()) - EPOCH_DAY)
-}
-
-fn time_of_day(text: &str) -> Option<i64> {
-    let format = time::macros::format_description!("[hour]:[minute]:[second].[subsecond]");
-    let time = Time::parse(text, format).ok()?;
-    let (hour, minute, second, micro) = time.as_hms_micro();
-    Some((i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)) * 1_000_000 + i64::from(micro))
+/// The digits without sign and point, as one number.
+fn unscaled(text: &[u8]) -> Option<i128> {
+    let (digits, sign) = text.strip_prefix(b"-").map_or((text, 1), |digits| (digits, -1));
+    // Towards the sign, since the smallest number has no opposite.
+    digits.iter().filter(|byte| **byte != b'.').try_fold(0i128, |number, byte| {
+        let digit = i128::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
+        number.checked_mul(10)?.checked_add(sign * digit)
+    })
 }
 
 #[cfg(test)]

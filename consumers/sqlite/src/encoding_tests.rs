@@ -3,6 +3,7 @@
 use mirrorbus_mirror::Column;
 use proptest::prelude::*;
 use rusqlite::Connection;
+use rusqlite::types::ToSqlOutput;
 
 use super::*;
 use crate::schema;
@@ -31,22 +32,24 @@ impl Given {
 
 /// Stores a value in a column of its own and says what is found there: as SQL text, and whether it is the same.
 fn through(kind: Kind, sql_type: &str, value: Value<'_>) -> (String, bool) {
-    let column = Column { name: "x".into(), kind, sql_type: sql_type.into(), is_key: false };
-    let key = Column { name: "id".into(), kind: Kind::Int, sql_type: "int".into(), is_key: true };
+    let column = Column::new("x", kind, sql_type, false);
+    let key = Column::new("id", Kind::Int, "int", true);
     let columns = [key, column];
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(&schema::create("t", &columns)).unwrap();
-    connection.execute(&schema::insert("t", &columns), (1, cell(kind, value))).unwrap();
+    let mut buffer = Vec::new();
+    let mut run = |sql: &str| {
+        let cell = ToSqlOutput::Borrowed(encode(kind, value, &mut buffer));
+        connection.execute(sql, (1, cell)).unwrap();
+    };
+    run(&schema::insert("t", &columns));
     // Once more by an update, which has to keep it as well.
-    connection.execute(&schema::update("t", &columns).unwrap(), (1, cell(kind, value))).unwrap();
+    run(&schema::update("t", &columns).unwrap());
     let shown = connection.query_row("SELECT quote(x) FROM t", [], |row| row.get(0)).unwrap();
     let is_same = connection
         .query_row("SELECT x FROM t", [], |row| {
-            let read = canonical(kind, row.get_ref(0)?);
-            Ok(match (read, value.canonical()) {
-                (Some(Canonical::Double(read)), Canonical::Double(given)) => {
-                    read.to_bits() == given.to_bits()
-                }
+            Ok(match (decode(kind, row.get_ref(0)?, &mut buffer), value) {
+                (Some(Value::Double(read)), Value::Double(given)) => read.to_bits() == given.to_bits(),
                 (read, given) => read == Some(given),
             })
         })
@@ -79,6 +82,29 @@ fn values_are_stored_in_forms_that_a_person_reads() {
         (Kind::Double, "float", Value::Double(-0.0), "X'8000000000000000'"),
         (Kind::Double, "float", Value::Double(5.0), "5.0"),
         (Kind::Text, "xml", Value::Null, "NULL"),
+        // Before 1970, and before the calendar's reform of 1752 in Britain and 1753 in Sweden.
+        (Kind::Millis, "datetime", Value::Whole(-6_626_966_400_000), "'1760-01-01 00:00:00.000'"),
+        (Kind::Micros, "datetime2", Value::Whole(-62_135_596_800_000_000), "'0001-01-01 00:00:00.000000'"),
+        (Kind::Date, "date", Value::Whole(-79_623), "'1752-01-01'"),
+        (Kind::Int, "int", Value::Whole(i32::MIN.into()), "-2147483648"),
+        (Kind::Long, "bigint", Value::Whole(i64::MIN), "-9223372036854775808"),
+        (Kind::Long, "bigint", Value::Whole(i64::MAX), "9223372036854775807"),
+        (decimal, "money", Value::Decimal(i64::MIN.into()), "'-922337203685477.5808'"),
+        (
+            Kind::Decimal { scale: 38 },
+            "decimal(38,38)",
+            Value::Decimal(i128::MIN),
+            "'-1.70141183460469231731687303715884105728'",
+        ),
+        (Kind::Decimal { scale: 0 }, "decimal(38)", Value::Decimal(-1), "'-1'"),
+        (
+            Kind::Decimal { scale: 38 },
+            "decimal(38,38)",
+            Value::Decimal(0),
+            "'0.00000000000000000000000000000000000000'",
+        ),
+        (Kind::Double, "float", Value::Double(f64::MAX), "1.7976931348623157e+308"),
+        (Kind::Double, "float", Value::Double(f64::NEG_INFINITY), "-9.0e+999"),
     ] {
         let found = through(kind, sql_type, value);
         assert_eq!(found, (shown.to_owned(), true), "{kind:?} {sql_type} {value:?}");
@@ -137,6 +163,21 @@ proptest! {
 }
 
 #[test]
+fn a_text_with_a_zero_in_it_is_kept_whole() {
+    let text = "before\0after";
+    for column in [(Kind::Text, "nvarchar(20)"), (Kind::Text, "uniqueidentifier")] {
+        assert!(through(column.0, column.1, Value::Text(text)).1);
+    }
+}
+
+#[test]
+fn ten_megabytes_are_kept_whole() {
+    let text = "0123456789".repeat(1 << 20);
+    assert!(through(Kind::Text, "nvarchar(max)", Value::Text(&text)).1);
+    assert!(through(Kind::Bytes, "varbinary(max)", Value::Bytes(text.as_bytes())).1);
+}
+
+#[test]
 fn a_cell_in_another_form_is_not_the_mirrors() {
     let decimal = Kind::Decimal { scale: 4 };
     for (kind, cell) in [
@@ -151,7 +192,17 @@ fn a_cell_in_another_form_is_not_the_mirrors() {
         (Kind::Double, ValueRef::Blob(&[0; 8])),
         (Kind::Text, ValueRef::Text(&[0xFF])),
         (Kind::Bytes, ValueRef::Text(b"x")),
+        (Kind::Date, ValueRef::Text(b"2023-99-99")),
+        (Kind::Date, ValueRef::Text(b"0000-00-00")),
+        (Kind::Date, ValueRef::Text(b"")),
+        (Kind::Time, ValueRef::Text(b"25:00:00.000000")),
+        (Kind::Time, ValueRef::Text(b"00:00:00.000")),
+        (Kind::Micros, ValueRef::Text(b"2023-11-14 22:13:20.123")),
+        (decimal, ValueRef::Text(b"-0.0000")),
+        (decimal, ValueRef::Text(b"+1.0000")),
+        (decimal, ValueRef::Text(b".")),
+        (decimal, ValueRef::Text(b"999999999999999999999999999999999999999999")),
     ] {
-        assert_eq!(canonical(kind, cell), None, "{kind:?} {cell:?}");
+        assert_eq!(decode(kind, cell, &mut Vec::new()), None, "{kind:?} {cell:?}");
     }
 }

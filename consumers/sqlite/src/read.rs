@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mirrorbus_mirror::Column;
+use mirrorbus_mirror::Value;
 use mirrorbus_schemas::checksum::{Canonical, TableChecksum};
-use rusqlite::{Connection, OptionalExtension};
+use mirrorbus_schemas::topic::{Table, Tenant};
 
 use crate::client::{file, open_to_read};
-use crate::encoding::canonical;
 use crate::error::SqliteError;
-use crate::schema;
+use crate::snapshot::FileSnapshot;
 
 /// What was applied to a table since the file was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +39,8 @@ pub struct Progress {
     pub next_offset: i64,
 }
 
-/// The mirror's files in a folder, in the order of their tenants: tenant and file.
+/// The mirror's files in a folder, in the order of their tenants: tenant and file. Copies that were kept are not among
+/// them.
 ///
 /// # Errors
 /// [`SqliteError::File`] when the folder cannot be read.
@@ -48,9 +48,9 @@ pub fn tenants(folder: &Path) -> Result<Vec<(String, PathBuf)>, SqliteError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(file("read folder", folder))? {
         let path = entry.map_err(file("read folder", folder))?.path();
-        let is_ours = path.extension().is_some_and(|extension| extension == "sqlite");
-        if let Some(tenant) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_ours) {
-            found.push((tenant.to_owned(), path.clone()));
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(Ok(tenant)) = name.and_then(|name| name.strip_suffix(".sqlite")).map(Tenant::new) {
+            found.push((tenant.to_string(), path));
         }
     }
     found.sort();
@@ -124,36 +124,18 @@ pub fn progress(path: &Path) -> Result<Vec<Progress>, SqliteError> {
 /// # Errors
 /// [`SqliteError::NoTable`] when the mirror has no such table, any other when the file cannot be read.
 pub fn checksum(path: &Path, table: &str) -> Result<TableChecksum, SqliteError> {
-    let mut connection = open_to_read(path)?;
-    let failed = || SqliteError::sql(format!("read table {table}"));
-    // One snapshot for the columns and the rows.
-    let snapshot = connection.transaction().map_err(failed())?;
-    let columns = columns(&snapshot, path, table)?;
-    let mut select = snapshot.prepare(&schema::select(table, &columns)).map_err(failed())?;
-    let mut rows = select.query([]).map_err(failed())?;
+    let table = Table::new(table)?;
+    let snapshot = FileSnapshot::open(path)?;
+    let columns = snapshot.columns(&table).unwrap_or_default();
     let mut sum = TableChecksum::default();
-    while let Some(row) = rows.next().map_err(failed())? {
-        let mut cells = Vec::with_capacity(columns.len());
-        for (index, column) in columns.iter().enumerate() {
-            let cell = row.get_ref(index).map_err(failed())?;
-            let value = canonical(column.kind, cell).unwrap_or(Canonical::Text(FOREIGN));
-            cells.push((column.name.as_str(), value));
-        }
-        sum.add(cells);
-    }
+    snapshot.visit(&table, &mut |row| {
+        let canonical = row.iter().map(|value| value.map_or(Canonical::Text(FOREIGN), Value::canonical));
+        let names = columns.iter().map(|column| column.name.as_str());
+        sum.add(names.zip(canonical));
+    })?;
     Ok(sum)
 }
 
 /// Begins with the character that ends a value in the checksum's form, so that no canonical number or text of digits
 /// is taken for it.
 const FOREIGN: &str = "\u{1e}not as the mirror writes it";
-
-fn columns(connection: &Connection, path: &Path, table: &str) -> Result<Vec<Column>, SqliteError> {
-    let columns: Option<Option<String>> = connection
-        .query_row("SELECT columns FROM _mirrorbus_tables WHERE name = ?", [table], |row| row.get(0))
-        .optional()
-        .map_err(SqliteError::sql(format!("read {}", path.display())))?;
-    let missing = || SqliteError::NoTable { path: path.to_owned(), table: table.to_owned() };
-    let columns = columns.flatten().ok_or_else(missing)?;
-    serde_json::from_str(&columns).map_err(|source| SqliteError::Memory { table: table.to_owned(), source })
-}

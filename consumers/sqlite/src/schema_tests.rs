@@ -1,9 +1,10 @@
 use rusqlite::Connection;
+use rusqlite::types::ToSqlOutput;
 
 use super::*;
 
 fn column(name: &str, kind: Kind, sql_type: &str, is_key: bool) -> Column {
-    Column { name: name.into(), kind, sql_type: sql_type.into(), is_key }
+    Column::new(name, kind, sql_type, is_key)
 }
 
 #[test]
@@ -51,7 +52,8 @@ fn no_name_or_type_leaves_its_quotes() {
     connection.execute_batch("CREATE TABLE victim (x)").unwrap();
     connection.execute_batch(&create(evil, &columns)).unwrap();
     let wider = [columns[0].clone(), columns[1].clone(), column("\"", Kind::Text, "'", false)];
-    for statement in reshape(evil, &columns, &wider) {
+    let statements = additions(evil, &columns, &wider).unwrap();
+    for statement in statements.into_iter().chain(rebuild(evil, &wider, &wider)) {
         connection.execute_batch(&statement).unwrap();
     }
     connection.execute(&insert(evil, &wider), ["1", "a", "b"]).unwrap();
@@ -68,30 +70,79 @@ fn a_row_of_nothing_but_its_key_has_nothing_to_update() {
     assert_eq!(update("t", &[column("id", Kind::Int, "int", true)]), None);
 }
 
+fn strict(name: &str, kind: Kind, default: &str) -> Column {
+    Column { is_nullable: false, default: default.into(), ..column(name, kind, "", false) }
+}
+
 #[test]
-fn reshaping_keeps_rows_and_what_users_indexed() {
+fn defaults_are_the_values_that_the_mirror_would_store() {
     let id = column("id", Kind::Int, "int", true);
-    let name = column("name", Kind::Text, "nvarchar(5)", false);
-    let age = column("age", Kind::Int, "int", false);
-    let connection = Connection::open_in_memory().unwrap();
-    let mut shape = vec![id.clone(), name.clone()];
-    connection.execute_batch(&create("t", &shape)).unwrap();
-    connection.execute_batch("INSERT INTO t VALUES (1, 'one'); CREATE INDEX mine ON t (id)").unwrap();
-    let longer = column("name", Kind::Text, "nvarchar(max)", false);
-    for next in [
-        vec![id.clone(), name.clone(), age.clone()],
-        vec![id.clone(), age.clone()],
-        vec![id.clone(), age.clone(), name.clone()],
-        vec![id.clone(), longer.clone()],
+    for (kind, default, shown) in [
+        (Kind::Int, "default ((-5))", "-5"),
+        (Kind::Long, "((-9223372036854775808))", "-9223372036854775808"),
+        (Kind::Bit, "((1))", "1"),
+        (Kind::Double, "((0.1))", "0.1"),
+        (Kind::Double, "((1e300))", "1.0e+300"),
+        (Kind::Double, "((-0.0))", "X'8000000000000000'"),
+        (Kind::Decimal { scale: 4 }, "((2.5))", "'2.5000'"),
+        (Kind::Text, "(N'007')", "'007'"),
+        (Kind::Text, "('\"')", "'\"'"),
+        (Kind::Text, "('a\0b')", "'a'"),
     ] {
-        for statement in reshape("t", &shape, &next) {
+        let columns = [id.clone(), strict("x", kind, default)];
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&create("made", &columns)).unwrap();
+        connection.execute_batch(&create("grown", &columns[..1])).unwrap();
+        connection
+            .execute_batch("INSERT INTO made (id) VALUES (1); INSERT INTO grown (id) VALUES (1)")
+            .unwrap();
+        let added = additions("grown", &columns[..1], &columns);
+        for statement in added.unwrap_or_else(|| rebuild("grown", &columns[..1], &columns)) {
             connection.execute_batch(&statement).unwrap();
         }
-        shape = next;
-        let ids: i64 = connection.query_row(&select("t", &shape), [], |row| row.get(0)).unwrap();
-        assert_eq!(ids, 1);
+        let mut buffer = Vec::new();
+        let expected =
+            ToSqlOutput::Borrowed(encode(kind, columns[1].constant_default().unwrap(), &mut buffer));
+        for table in ["made", "grown"] {
+            let sql = format!("SELECT quote(x), x IS ?1 AND typeof(x) = typeof(?1) FROM {table}");
+            let found: (String, bool) =
+                connection.query_row(&sql, [&expected], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            assert_eq!(found, (shown.to_owned(), true), "{table} {default}");
+        }
     }
-    let table: String =
-        connection.query_row("SELECT sql FROM sqlite_schema WHERE name = 't'", [], |row| row.get(0)).unwrap();
-    assert!(table.contains("nvarchar(max)") && table.contains("PRIMARY KEY"), "{table}");
+}
+
+#[test]
+fn only_columns_that_need_no_writing_are_added_in_place() {
+    let id = column("id", Kind::Int, "int", true);
+    let loose = |default: &str| Column { is_nullable: true, ..strict("x", Kind::Int, default) };
+    let is_added =
+        |column: Column| additions("t", std::slice::from_ref(&id), &[id.clone(), column]).is_some();
+    assert!(is_added(loose("")));
+    assert!(is_added(strict("x", Kind::Int, "((3))")));
+    assert!(!is_added(loose("((3))")), "SQLite would fill it where the source has NULL");
+    let columns = [id.clone(), loose("")];
+    assert!(additions("t", &columns, &columns[..1]).is_none());
+    assert!(additions("t", &columns, &[id.clone(), strict("x", Kind::Int, "")]).is_none());
+}
+
+#[test]
+fn rows_are_kept_by_a_key_of_one_whole_number() {
+    let keys = [
+        column("id", Kind::Int, "int", true),
+        column("number", Kind::Long, "bigint", true),
+        column("code", Kind::Text, "nvarchar(9)", true),
+    ];
+    let connection = Connection::open_in_memory().unwrap();
+    for (name, columns) in [("a", &keys[..1]), ("b", &keys[1..2]), ("c", &keys[2..]), ("d", &keys[..2])] {
+        connection.execute_batch(&create(name, columns)).unwrap();
+    }
+    let indexed =
+        "SELECT group_concat(tbl_name, '' ORDER BY tbl_name) FROM sqlite_schema WHERE type = 'index'";
+    assert_eq!(connection.query_row(indexed, [], |row| row.get::<_, String>(0)).unwrap(), "cd");
+    let insert = insert("b", &keys[1..2]);
+    for number in [i64::MIN, -1, 0, i64::MAX] {
+        assert_eq!(connection.execute(&insert, [number]).unwrap(), 1);
+        assert_eq!(connection.execute(&insert, [number]).unwrap(), 0);
+    }
 }

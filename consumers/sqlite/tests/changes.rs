@@ -119,8 +119,7 @@ fn a_changed_length_changes_the_declared_type_and_keeps_the_rows() {
         .unwrap()
         .collect::<rusqlite::Result<_>>()
         .unwrap();
-    // SQLite writes the names of its own types in capitals.
-    assert_eq!(types, ["INT", "nvarchar(max)"]);
+    assert_eq!(types, ["INTEGER", "nvarchar(max)"]);
 }
 
 #[test]

@@ -5,7 +5,10 @@
 mod source;
 
 mod changes;
+mod exchange;
 mod mirror;
+mod power;
 mod program;
 mod restarts;
 mod topics;
+mod verbs;

@@ -1,8 +1,9 @@
 //! A mirror in a folder of its own, and what a test asks of its files.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use mirror_sqlite::{Running, Settings};
+use mirror_sqlite::{MirrorError, Running, Settings};
 use mirrorbus_schemas::topic::Tenant;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -40,6 +41,13 @@ impl Mirror {
 
     pub(crate) fn stop(&mut self) {
         self.running.take().unwrap().stop().unwrap();
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(&mut self) -> Result<(), MirrorError> {
+        let running = self.running.take().unwrap();
+        until("the mirror ended", || running.is_finished());
+        running.wait()
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {
@@ -87,7 +95,8 @@ impl Mirror {
             });
             Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join(" "))
         });
-        Some(rows.unwrap().collect::<rusqlite::Result<_>>().unwrap())
+        // It can leave between the two.
+        rows.ok()?.collect::<rusqlite::Result<_>>().ok()
     }
 
     /// Inserts, updates and deletes applied to a table.
@@ -105,5 +114,14 @@ impl Drop for Mirror {
         {
             running.stop().unwrap();
         }
+    }
+}
+
+/// Says when it is dropped, also by a test that fails.
+pub(crate) struct Done<'d>(pub(crate) &'d AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

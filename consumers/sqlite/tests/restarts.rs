@@ -2,6 +2,7 @@
 
 use apache_avro::types::Value;
 use mirror_sqlite::Settings;
+use mirrorbus_mirror::Patterns;
 
 use super::mirror::{Mirror, contact};
 use super::source::{Records, Source, until};
@@ -44,14 +45,50 @@ fn a_mirror_stopped_in_the_middle_and_resumed_is_the_mirror_that_never_stopped()
 }
 
 #[test]
-fn a_second_mirror_is_kept_out_of_the_folder() {
-    let source = Source::new("lock");
-    let mut mirror = Mirror::start(&source);
+fn mirrors_share_a_folder_by_tenants() {
+    let source = Source::new("share");
+    let tenants = ["Cust1", "Cust2"].map(|tenant| (tenant, source.register(tenant, &contact())));
+    let settings = |tenant: &str| {
+        let tenants = Patterns::new(&[tenant], &[]);
+        Settings { tenants, ..Settings::new(&source.kafka, &source.registry, source.prefix.clone()) }
+    };
+    for (_, contact) in &tenants {
+        source.create(&contact.topic, 1);
+    }
+    let first = Mirror::start_with(settings("Cust1"));
+    let second = mirror_sqlite::spawn(settings("Cust2"), first.folder()).unwrap();
+    for (tenant, contact) in &tenants {
+        source.commit(contact.row(1, &[("id", Value::Int(1)), ("name", Value::String("x".into()))]));
+        first.catch_up(&source, tenant, &contact.topic);
+        assert_eq!(first.rows(tenant, "contact").unwrap(), ["id=1 name='x'"]);
+    }
+    second.stop().unwrap();
+}
+
+#[test]
+fn of_two_mirrors_of_one_tenant_the_later_one_goes_on() {
+    let source = Source::new("two");
+    let contact = source.register("Cust1", &contact());
+    source.create(&contact.topic, 1);
+    let row = |id| contact.row(1, &[("id", Value::Int(id)), ("name", Value::String("x".into()))]);
+    source.commit(row(1));
     let settings = Settings::new(&source.kafka, &source.registry, source.prefix.clone());
-    let error = mirror_sqlite::spawn(settings, mirror.folder()).unwrap_err().to_string();
-    assert!(error.contains("in use by another mirror"), "{error}");
-    mirror.stop();
-    mirror.resume();
+    let mut mirror = Mirror::start(&source);
+    mirror.catch_up(&source, "Cust1", &contact.topic);
+    let owner = || -> i64 {
+        let sql = "SELECT owner_epoch FROM _mirrorbus_tenant";
+        mirror.connection("Cust1").query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let before = owner();
+    let later = mirror_sqlite::spawn(settings, mirror.folder()).unwrap();
+    until("the later one took the tenant over", || owner() > before);
+    source.commit(Records::of((2..100).map(row)));
+    let error = mirror.wait().unwrap_err();
+    assert!(matches!(error, mirror_sqlite::MirrorError::Fenced { .. }), "{error}");
+    mirror.catch_up(&source, "Cust1", &contact.topic);
+    assert_eq!(mirror.counts("Cust1", "contact"), (99, 0, 0), "nothing twice");
+    assert!(!later.is_finished());
+    later.stop().unwrap();
 }
 
 #[test]

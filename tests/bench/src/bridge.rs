@@ -1,6 +1,6 @@
 //! The bridge as a process, started as an operator starts it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -71,9 +71,9 @@ certificate_files = ["signing-certificate.pem"]
     )
 }
 
-/// A port that nobody had a moment ago.
+/// An address that nobody has.
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    Ok(SocketAddr::from(([127, 0, 0, 1], services::free_port()?)))
 }
 
 /// A program of this workspace, built beside this one.

@@ -5,6 +5,7 @@ mod bridge;
 mod figures;
 mod load;
 mod memory;
+mod mirror;
 mod parse;
 mod proxy;
 mod raw;
@@ -24,21 +25,28 @@ use clap::{Parser, ValueEnum};
 use services::kernel;
 
 use self::figures::Figures;
+use self::mirror::Amount;
 use self::stage::Stage;
 
-/// Measures the bridge on a Kafka of its own, beside parsing alone and a raw producer.
+/// Measures the bridge on a Kafka of its own, beside parsing alone and a raw producer; and with `--only mirror` the mirrors.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// Where services, logs, bridge.json and task.json go.
+    /// Where services, logs, bridge.json, task.json and mirror.json go.
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
     /// How often the variants are run one after another; medians are reported.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Only these parts.
+    /// Only these parts; without it all but the mirrors.
     #[arg(long, value_enum)]
     only: Vec<Part>,
+    /// Rows of the mirrors' first load.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: i64,
+    /// Updates of the mirrors' every round.
+    #[arg(long, default_value_t = 300_000)]
+    updates: i64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,6 +57,7 @@ enum Part {
     Memory,
     Tenants,
     Task,
+    Mirror,
 }
 
 fn main() -> ExitCode {
@@ -64,13 +73,24 @@ fn main() -> ExitCode {
 
 /// Says whether every bound that fails the run was kept.
 fn run(cli: &Cli) -> anyhow::Result<bool> {
-    let stage = Stage::start(&cli.folder)?;
+    let (rows, updates) = (cli.rows, cli.updates);
+    anyhow::ensure!((1..=rows).contains(&updates), "a round updates between one and all of the rows");
+    anyhow::ensure!(cli.rounds <= mirror::MOST_ROUNDS, "at most {} rounds", mirror::MOST_ROUNDS);
+    let mirrors = cli.only.contains(&Part::Mirror);
+    let postgres = mirrors.then(mirror::postgres_settings);
+    let stage = Stage::start(&cli.folder, postgres)?;
     let wants = |part| cli.only.is_empty() || cli.only.contains(&part);
     let mut kept = true;
     if wants(Part::Task) {
         kept &= written(&cli.folder, "task.json", |figures| task::measure(&stage, cli.rounds, figures))?;
     }
-    if cli.only != [Part::Task] {
+    if mirrors {
+        kept &= written(&cli.folder, "mirror.json", |figures| {
+            mirror::measure(&stage, cli.rounds, Amount { rows, updates }, figures).map(|()| true)
+        })?;
+    }
+    let others = [Part::Task, Part::Mirror];
+    if cli.only.is_empty() || cli.only.iter().any(|part| !others.contains(part)) {
         kept &= written(&cli.folder, "bridge.json", |figures| {
             measure_bridge(&stage, cli.rounds, wants, figures)
         })?;

@@ -1,12 +1,13 @@
 //! Kafka, a registry and a registered application.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use mirrorbus::bus::settings::BusSettings;
 use mirrorbus_schemas::topic::Prefix;
 use operations_center::application::Application;
-use services::{Options, Services, Storage};
+use services::{Options, Services, Storage, kernel};
 
 use crate::bridge::Bridge;
 
@@ -21,15 +22,17 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Begins with an empty Kafka of one node, with the compiler flags of ordinary use.
-    pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
+    /// Begins with an empty Kafka of one node, with the compiler flags of ordinary use, and with an empty PostgreSQL where
+    /// settings for it are given.
+    pub(crate) fn start(folder: &Path, postgres: Option<Vec<(String, String)>>) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let folder = folder.canonicalize()?;
         let data = folder.join("services");
         if data.exists() {
             std::fs::remove_dir_all(&data)?;
         }
-        let options = Options::new(data, Some(Storage::Memory), 1);
+        let mut options = Options::new(data, Some(Storage::Memory), 1);
+        options.postgres = postgres;
         let services = Services::start(&options, &mut |line| eprintln!("bench: {line}"))?;
         let application = Application::generate("bench0123456789ab")?;
         application.save(&folder)?;
@@ -42,6 +45,18 @@ impl Stage {
 
     pub(crate) fn registry(&self) -> anyhow::Result<String> {
         self.services.registry_url().context("no registry was started")
+    }
+
+    /// Time on the processors of Kafka so far.
+    pub(crate) fn kafka_cpu(&self) -> anyhow::Result<Duration> {
+        let times = self.services.kafka_processes().into_iter().map(|node| node.family_cpu());
+        Ok(times.sum::<std::io::Result<Duration>>()?)
+    }
+
+    /// Where PostgreSQL answers, and its processes' first.
+    pub(crate) fn postgres(&self) -> anyhow::Result<(String, kernel::Process)> {
+        let postgres = self.services.postgres().context("PostgreSQL was not started")?;
+        Ok((postgres.url(), postgres.process().context("PostgreSQL is stopped")?))
     }
 
     /// A bridge process of this application.
@@ -59,7 +74,7 @@ impl Stage {
             replication_factor: 1,
             min_insync_replicas: 1,
             max_record_bytes: 16 * 1024 * 1024,
-            delete_retention: std::time::Duration::from_secs(7 * 24 * 3600),
+            delete_retention: Duration::from_secs(7 * 24 * 3600),
             ignore_tables: Default::default(),
             key_columns: Default::default(),
             on_wipe: Default::default(),

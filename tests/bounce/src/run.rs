@@ -249,7 +249,7 @@ fn compare(stage: &Stage, tail: &Tail, decoder: &mut Decoder, crms: &[Crm]) -> a
     for (name, crm) in CRMS.into_iter().zip(crms) {
         let mirror = mirror_sqlite::tenant_path(&stage.mirror_folder, &Tenant::new(name)?);
         wait_for_mirror(name, || {
-            let comparison = Comparison::of(&crm.tenant, &mirror)?;
+            let comparison = Comparison::of(&crm.tenant, demo::mirrored::in_sqlite(&mirror)?)?;
             Ok(if comparison.is_equal() { None } else { Some(comparison.to_string()) })
         })?;
         for table in crm.tenant.tables()? {

@@ -1,7 +1,6 @@
 //! Everything that runs: three Kafka nodes and a registry, two bridges behind a balancer, a mirror.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -63,7 +62,7 @@ impl Stage {
 }
 
 fn bridge(folder: &Path, number: usize, kafka: &str, registry: &str) -> anyhow::Result<(u16, Program)> {
-    let [port, admin_port] = [free_port()?, free_port()?];
+    let [port, admin_port] = [services::free_port()?, services::free_port()?];
     let config = folder.join(format!("bridge-{number}.toml"));
     let text = format!(
         r#"listen = "127.0.0.1:{port}"
@@ -97,9 +96,4 @@ fn mirror(folder: &Path, to: &Path, kafka: &str, registry: &str) -> anyhow::Resu
 
 fn path_text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
-}
-
-/// A port that nobody had a moment ago.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no free port")?.local_addr()?.port())
 }

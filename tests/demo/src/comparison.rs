@@ -1,19 +1,21 @@
 //! Source and mirror side by side: rows and checksum of every table, each computed from its own database alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
+use mirrorbus_mirror::verbs::Sum;
 use mirrorbus_schemas::checksum::TableChecksum;
 use operations_center::tenant::Tenant;
 
+use crate::mirrored::Mirrored;
+
 /// One table on both sides. The mirror of a table that never had a row does not have it yet, which is equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableComparison {
     /// The tenant's.
-    pub source: TableChecksum,
+    pub source: Sum,
     /// The mirror's.
-    pub mirror: TableChecksum,
+    pub mirror: Sum,
     /// Whether the tenant has the table.
     pub is_at_source: bool,
     /// Inserts, updates and deletes applied to the mirror since it was made.
@@ -28,31 +30,25 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Reads both sides as they are now.
+    /// The source as it is now, and what was read of a mirror.
     ///
     /// # Errors
-    /// When either database cannot be read.
-    pub fn of(source: &Tenant, mirror: &Path) -> anyhow::Result<Self> {
+    /// When the source cannot be read.
+    pub fn of(source: &Tenant, mirror: BTreeMap<String, Mirrored>) -> anyhow::Result<Self> {
+        let nothing = || Sum::from(TableChecksum::default());
         let mut tables: BTreeMap<String, TableComparison> = BTreeMap::new();
         for table in source.tables()? {
-            let sum = source.checksum(&table.name)?;
-            tables.insert(
-                table.name,
-                TableComparison { source: sum, is_at_source: true, ..Default::default() },
-            );
+            let sum = source.checksum(&table.name)?.into();
+            let (mirror, applied) = (nothing(), [0; 3]);
+            tables.insert(table.name, TableComparison { source: sum, mirror, is_at_source: true, applied });
         }
-        if !mirror.exists() {
-            return Ok(Self { tables });
-        }
-        let present: BTreeSet<String> = mirror_sqlite::tables(mirror)?.into_iter().collect();
-        for applied in mirror_sqlite::applied(mirror)? {
-            if !present.contains(&applied.table) && !tables.contains_key(&applied.table) {
-                continue;
-            }
-            let table = tables.entry(applied.table.clone()).or_default();
-            table.applied = [applied.inserts, applied.updates, applied.deletes];
-            if present.contains(&applied.table) {
-                table.mirror = mirror_sqlite::checksum(mirror, &applied.table)?;
+        for (name, Mirrored { sum, applied }) in mirror {
+            if let Some(table) = tables.get_mut(&name) {
+                table.applied = applied;
+                table.mirror = sum.unwrap_or_else(nothing);
+            } else if let Some(mirror) = sum {
+                let source = nothing();
+                tables.insert(name, TableComparison { source, mirror, is_at_source: false, applied });
             }
         }
         Ok(Self { tables })
@@ -88,7 +84,7 @@ impl TableComparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |sum: &TableChecksum| sum.to_string().get(..16).map(str::to_owned).unwrap_or_default();
+        let short = |sum: &Sum| sum.checksum.get(..16).map(str::to_owned).unwrap_or_default();
         writeln!(
             f,
             "{:<18} {:>8} {:>8}  {:<16}  {:<16}  {:>8} {:>8} {:>8}",

@@ -5,7 +5,9 @@
 
 pub mod comparison;
 mod ending;
+pub mod mirrored;
 mod play;
+mod postgres;
 mod stage;
 
 pub use self::ending::Ending;

@@ -10,11 +10,12 @@ use clap::Parser;
 use demo::{Demo, Ending};
 
 /// Shows the whole way on this machine: a vendor's stand-in pushes a CRM tenant's database through the bridge onto real
-/// Kafka topics with registered schemas and into a SQLite mirror, and keeps changing rows.
+/// Kafka topics with registered schemas and into mirrors in SQLite and PostgreSQL, and keeps changing rows.
 ///
-/// Ends with a comparison of source and mirror, table by table; exit code 0 says that they are equal. Kafka and the
+/// Ends with a comparison of source and mirrors, table by table; exit code 0 says that they are equal. Kafka and the
 /// registry are started, unless MIRRORBUS_TEST_KAFKA and MIRRORBUS_TEST_REGISTRY name some: those are used and left as
-/// they are, with the topics that the demo made.
+/// they are, with the topics that the demo made. So is PostgreSQL, where it is installed, unless MIRRORBUS_TEST_POSTGRES
+/// names a server.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

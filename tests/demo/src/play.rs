@@ -15,6 +15,7 @@ use operations_center::tenant::Tenant;
 
 use crate::comparison::Comparison;
 use crate::ending::Ending;
+use crate::mirrored::{InPostgres, in_sqlite};
 use crate::stage::{PREFIX, Stage};
 
 const TENANT: &str = "Cust10001";
@@ -34,6 +35,13 @@ pub struct Demo {
     stage: Stage,
     tenant: Tenant,
     mirror: PathBuf,
+    postgres: Option<InPostgres>,
+}
+
+/// The source beside each of its mirrors.
+struct Comparisons {
+    sqlite: Comparison,
+    postgres: Option<Comparison>,
 }
 
 impl Demo {
@@ -46,20 +54,22 @@ impl Demo {
         let file = folder.join(format!("{TENANT}.db"));
         let tenant = if file.exists() { Tenant::open(&file)? } else { make_tenant(&file, size)? };
         let mirror = stage.mirror_folder.join(format!("{TENANT}.sqlite"));
-        Ok(Self { stage, tenant, mirror })
+        let server = stage.postgres.as_ref();
+        let postgres = server.map(|server| InPostgres::connect(&server.url, TENANT)).transpose()?;
+        Ok(Self { stage, tenant, mirror, postgres })
     }
 
-    /// Plays until the end and says whether the mirror is the source, and everything was exercised.
+    /// Plays until the end and says whether the mirrors are the source, and everything was exercised.
     ///
     /// # Errors
-    /// When a part ended, a call failed, or the mirror does not follow.
+    /// When a part ended, a call failed, or a mirror does not follow.
     pub fn play(mut self, ending: &Ending) -> anyhow::Result<bool> {
         let began = Instant::now();
-        let mut comparison = self.cycle(1, began)?;
+        let mut comparisons = self.cycle(1, began)?;
         self.tell_where_to_look();
         let (mut number, mut more) = (1, 0);
         while !ending.is_over(began)
-            || (!comparison.is_exercised() && !ending.was_asked() && more < MORE_CYCLES)
+            || (!comparisons.are_exercised() && !ending.was_asked() && more < MORE_CYCLES)
         {
             if ending.is_over(began) {
                 more += 1;
@@ -67,24 +77,25 @@ impl Demo {
             pause(ending, began);
             number += 1;
             activity::random(&self.tenant, WORK, SEED ^ self.tenant.version()?.unsigned_abs())?;
-            comparison = self.cycle(number, began)?;
+            comparisons = self.cycle(number, began)?;
         }
-        let good = comparison.is_equal() && (comparison.is_exercised() || ending.was_asked());
-        println!("\n{TENANT}: source and mirror after {number} cycles\n\n{comparison}");
-        let verdict = if comparison.is_equal() { "equal" } else { "DIFFERENT" };
-        println!("{} tables, {} rows: {verdict}", comparison.tables.len(), comparison.rows());
+        println!("\nafter {number} cycles\n");
+        comparisons.all().for_each(|(name, comparison)| show(name, comparison));
+        if let Some(server) = &self.stage.postgres {
+            println!("{}", server.farewell(TENANT));
+        }
         self.stage.clear();
-        Ok(good)
+        Ok(comparisons.are_equal() && (comparisons.are_exercised() || ending.was_asked()))
     }
 
-    /// One cycle, and the wait until the mirror has it.
-    fn cycle(&mut self, number: u32, began: Instant) -> anyhow::Result<Comparison> {
+    /// One cycle, and the wait until the mirrors have it.
+    fn cycle(&mut self, number: u32, began: Instant) -> anyhow::Result<Comparisons> {
         let client = Client::new(&self.stage.url);
         let caller = Caller::new(&client, &self.stage.application, &self.tenant, &SystemClock);
         let start = Instant::now();
         let report = Cycle::new(caller).run().with_context(|| format!("cycle {number}"))?;
         let committed = start.elapsed();
-        let comparison = self.wait_for_mirror()?;
+        let comparisons = self.wait_for_mirrors()?;
         let lag = start.elapsed() - committed;
         let (rows, counts) = (report.rows(), counts(&report));
         println!(
@@ -94,33 +105,65 @@ impl Demo {
             committed.as_secs_f64(),
             lag.as_secs_f64(),
         );
-        Ok(comparison)
+        Ok(comparisons)
     }
 
-    fn wait_for_mirror(&mut self) -> anyhow::Result<Comparison> {
+    fn wait_for_mirrors(&mut self) -> anyhow::Result<Comparisons> {
         let began = Instant::now();
         loop {
             self.stage.check()?;
-            let comparison = Comparison::of(&self.tenant, &self.mirror)?;
-            if comparison.is_equal() {
-                return Ok(comparison);
+            let comparisons = self.compare()?;
+            if comparisons.are_equal() {
+                return Ok(comparisons);
             }
             if began.elapsed() > LAG {
-                println!("{comparison}");
-                anyhow::bail!("the mirror did not follow within {} s", LAG.as_secs());
+                comparisons.all().for_each(|(name, comparison)| show(name, comparison));
+                anyhow::bail!("a mirror did not follow within {} s", LAG.as_secs());
             }
             std::thread::sleep(PAUSE);
         }
+    }
+
+    fn compare(&mut self) -> anyhow::Result<Comparisons> {
+        let sqlite = Comparison::of(&self.tenant, in_sqlite(&self.mirror)?)?;
+        let postgres = self.postgres.as_mut().map(InPostgres::tables).transpose()?;
+        let postgres = postgres.map(|tables| Comparison::of(&self.tenant, tables)).transpose()?;
+        Ok(Comparisons { sqlite, postgres })
     }
 
     fn tell_where_to_look(&self) {
         let (kafka, registry) = self.stage.addresses();
         println!("\nlook at it, for example:");
         println!("  sqlite3 {} 'SELECT * FROM contact LIMIT 3'", self.mirror.display());
+        if let Some(server) = &self.stage.postgres {
+            println!("  {}", server.query(TENANT));
+        }
         println!("  kcat -b {kafka} -t {PREFIX}.{TENANT}.contact -C -e -c 3 -s avro -r {registry}");
         println!("  curl {registry}/subjects");
         println!("  curl '{}?singleWsdl'\n", self.stage.url);
     }
+}
+
+impl Comparisons {
+    fn all(&self) -> impl Iterator<Item = (&'static str, &Comparison)> {
+        let postgres = self.postgres.as_ref().map(|postgres| ("PostgreSQL", postgres));
+        [("SQLite", &self.sqlite)].into_iter().chain(postgres)
+    }
+
+    fn are_equal(&self) -> bool {
+        self.all().all(|(_, comparison)| comparison.is_equal())
+    }
+
+    fn are_exercised(&self) -> bool {
+        self.all().all(|(_, comparison)| comparison.is_exercised())
+    }
+}
+
+/// A comparison with its verdict.
+fn show(mirror: &str, comparison: &Comparison) {
+    println!("{TENANT}: source and its mirror in {mirror}\n\n{comparison}");
+    let verdict = if comparison.is_equal() { "equal" } else { "DIFFERENT" };
+    println!("{} tables, {} rows: {verdict}\n", comparison.tables.len(), comparison.rows());
 }
 
 fn make_tenant(file: &Path, size: u64) -> anyhow::Result<Tenant> {

@@ -1,9 +1,8 @@
-//! Starts the parts: Kafka and the registry unless the environment names some, the bridge, the mirror. All of them end
+//! Starts the parts: Kafka and the registry unless the environment names some, the bridge, the mirrors. All of them end
 //! with the value that holds them.
 
 use std::env;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use services::guard::{self, Guarded, Signal};
 use services::{Options, Services, Storage};
 
 use crate::ending::Ending;
+use crate::postgres::Server;
 
 /// What the application's topics begin with.
 pub(crate) const PREFIX: &str = "crm";
@@ -30,10 +30,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Everything that runs, in the order in which it ends.
 pub(crate) struct Stage {
-    mirror: Program,
+    mirrors: Vec<Program>,
     bridge: Program,
     kafka: String,
     registry: String,
+    pub(crate) postgres: Option<Server>,
     _services: Option<Services>,
     pub(crate) application: Application,
     pub(crate) url: String,
@@ -59,7 +60,7 @@ impl Stage {
             }
         };
         let application = application(&folder.join("application"))?;
-        let [port, admin_port] = [free_port()?, free_port()?];
+        let [port, admin_port] = [services::free_port()?, services::free_port()?];
         let config = write_example(folder)?;
         let (listen, admin_listen) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{admin_port}"));
         let url = format!("http://{listen}/MirroringClientService.svc");
@@ -76,12 +77,25 @@ impl Stage {
         bridge.wait_until(ending, || ureq::get(&live).call().is_ok())?;
         println!("bridge answers on {url} (log: {})", bridge.log.display());
         let mirror_folder = folder.join("mirror");
-        let folder_text = path_text(&mirror_folder)?;
-        let arguments =
-            ["run", "--kafka", &kafka, "--registry", &registry, "--prefix", PREFIX, "--folder", folder_text];
-        let mirror = Program::start("mirror-sqlite", &arguments, &[], folder)?;
-        println!("mirror writes to {} (log: {})", mirror_folder.display(), mirror.log.display());
-        Ok(Self { mirror, bridge, kafka, registry, _services: services, application, url, mirror_folder })
+        let postgres = Server::find(&folder.join("services"))?;
+        let mut mirrors = Vec::new();
+        let destination = ["--folder", path_text(&mirror_folder)?];
+        mirrors.push(Program::mirror("mirror-sqlite", &destination, [&kafka, &registry], folder)?);
+        if let Some(server) = &postgres {
+            let destination = ["--postgres", &server.url];
+            mirrors.push(Program::mirror("mirror-postgres", &destination, [&kafka, &registry], folder)?);
+        }
+        Ok(Self {
+            mirrors,
+            bridge,
+            kafka,
+            registry,
+            postgres,
+            _services: services,
+            application,
+            url,
+            mirror_folder,
+        })
     }
 
     /// Where Kafka and the registry answer, for people who want to look.
@@ -92,14 +106,14 @@ impl Stage {
     /// An error when a part has ended.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         self.bridge.check()?;
-        self.mirror.check()
+        self.mirrors.iter_mut().try_for_each(Program::check)
     }
 
-    /// Ends bridge and mirror in order; Kafka and the registry, where they are the demo's own, end with the value.
+    /// Ends bridge and mirrors in order; the services that are the demo's own end with the value.
     pub(crate) fn clear(mut self) {
         println!("stopping");
         self.bridge.end();
-        self.mirror.end();
+        self.mirrors.iter_mut().for_each(Program::end);
     }
 }
 
@@ -161,6 +175,19 @@ impl Program {
         Ok(Self { name, process, log })
     }
 
+    /// A mirror that writes where `destination` says.
+    fn mirror(
+        name: &'static str,
+        destination: &[&str; 2],
+        [kafka, registry]: [&str; 2],
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let source = ["run", "--kafka", kafka, "--registry", registry, "--prefix", PREFIX];
+        let program = Self::start(name, &[&source[..], destination].concat(), &[], folder)?;
+        println!("{name} writes to {} (log: {})", destination[1], program.log.display());
+        Ok(program)
+    }
+
     fn wait_until(&mut self, ending: &Ending, mut answers: impl FnMut() -> bool) -> anyhow::Result<()> {
         let began = Instant::now();
         while !answers() {
@@ -199,8 +226,4 @@ fn beside_this_program(name: &str) -> anyhow::Result<PathBuf> {
 
 fn path_text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no free port")?.local_addr()?.port())
 }

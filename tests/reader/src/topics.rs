@@ -15,6 +15,8 @@ use crate::Record;
 
 /// One question to the cluster.
 const ANSWER: Duration = Duration::from_secs(60);
+/// One question to the leaders of partitions: librdkafka waits for a dead one that it remembers as long as it is let.
+const LEADERS_ANSWER: Duration = Duration::from_secs(5);
 /// Nothing new for so long is no end, and no reader comes.
 const SILENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(1);
@@ -111,8 +113,12 @@ impl Topics {
         Ok(())
     }
 
-    /// librdkafka remembers leaders until it is told to look again.
-    fn offsets(
+    /// First or last offsets of these partitions. Waits for elections: librdkafka remembers leaders until it is told to
+    /// look again.
+    ///
+    /// # Errors
+    /// When a partition is missing or finds no leader within a minute, or the cluster does not answer.
+    pub fn offsets(
         &self,
         places: &[Place],
         spec: Spec,
@@ -120,10 +126,11 @@ impl Topics {
     ) -> anyhow::Result<HashMap<Place, i64>> {
         let asked = Instant::now();
         loop {
-            match librdkafka::list_offsets(self.admin.inner(), places, spec, isolation, ANSWER) {
+            let client = self.admin.inner();
+            match librdkafka::list_offsets(client, places, spec, isolation, LEADERS_ANSWER) {
                 Err(error) if error.in_election && asked.elapsed() < SILENCE => {
                     std::thread::sleep(PAUSE);
-                    self.admin.inner().fetch_metadata(None, ANSWER)?;
+                    client.fetch_metadata(None, ANSWER)?;
                 }
                 answer => return Ok(answer?),
             }

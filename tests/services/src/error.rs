@@ -95,6 +95,26 @@ pub enum ServicesError {
         /// How long it was asked for.
         seconds: u64,
     },
+    /// The machine has no PostgreSQL server.
+    #[error(
+        "no PostgreSQL server is installed: install it (Debian: apt-get install postgresql), or name the folder of initdb \
+         and postgres in POSTGRES_BIN, or a running server in MIRRORBUS_TEST_POSTGRES"
+    )]
+    NoPostgres,
+    /// PostgreSQL refuses root, and there is nobody else.
+    #[error("PostgreSQL does not run as root, and this machine has neither a user postgres nor nobody")]
+    OnlyRoot,
+    /// Another user cannot reach a folder.
+    #[error(
+        "PostgreSQL does not run as root, and the user {user} may not pass through {folder}: chmod o+x it, or use another \
+         folder"
+    )]
+    Closed {
+        /// As whom PostgreSQL has to run.
+        user: String,
+        /// What is closed to it.
+        folder: PathBuf,
+    },
     /// The caller asked to stop.
     #[error("stopped before the services were started")]
     Cancelled,

@@ -15,6 +15,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::kernel;
+
 /// A signal that is not heard within this time is not waited for.
 const PAUSED: Duration = Duration::from_secs(10);
 
@@ -25,6 +27,8 @@ pub enum Signal {
     Interrupt,
     /// The request to end in order.
     Terminate,
+    /// The request to end without it, for those who know it.
+    Quit,
     /// The end without one.
     Kill,
     /// A pause that the process does not notice, until [`Signal::Continue`]. Only for [`process`]: the guard of a
@@ -39,6 +43,7 @@ impl Signal {
         match self {
             Signal::Interrupt => b"INT\n",
             Signal::Terminate => b"TERM\n",
+            Signal::Quit => b"QUIT\n",
             Signal::Kill => b"KILL\n",
             Signal::Stop => b"STOP\n",
             Signal::Continue => b"CONT\n",
@@ -85,6 +90,12 @@ impl Guarded {
         let mut child = command.stdin(Stdio::piped()).process_group(0).spawn()?;
         let (guard, control) = (child.id(), child.stdin.take());
         Ok(Guarded { guard, control, exits: reap(child), exit: None })
+    }
+
+    /// What the kernel knows of the guard. The child is of its family.
+    #[must_use]
+    pub fn kernel(&self) -> kernel::Process {
+        kernel::Process::new(self.guard)
     }
 
     /// Sends a signal; a child that has ended already is left in peace.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::error::ServicesError;
 use crate::guard;
+use crate::kernel;
 use crate::process::{Patience, Process};
 use crate::ready;
 use crate::services::Options;
@@ -132,6 +133,11 @@ impl Cluster {
     /// The process of a node that was started and not stopped since.
     pub(crate) fn node(&mut self, id: u32) -> Result<&mut Process, ServicesError> {
         self.running.get_mut(&id).ok_or(ServicesError::NoNode { id })
+    }
+
+    /// Processes whose families the running nodes are of.
+    pub(crate) fn kernel(&self) -> Vec<kernel::Process> {
+        self.running.values().map(Process::kernel).collect()
     }
 
     /// Takes the process of a node, for its end.

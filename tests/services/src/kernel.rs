@@ -9,6 +9,13 @@ use std::time::Duration;
 const TICKS_PER_SECOND: f64 = 100.0;
 const KIB: f64 = 1024.0;
 
+/// Places in `stat` after the program's name: the parent, and times of the process and of its children that ended.
+const PARENT: usize = 1;
+const UTIME: usize = 11;
+const STIME: usize = 12;
+const CUTIME: usize = 13;
+const CSTIME: usize = 14;
+
 /// A process in `/proc`.
 #[derive(Clone, Debug)]
 pub struct Process(PathBuf);
@@ -31,12 +38,60 @@ impl Process {
     /// # Errors
     /// When there is no such process any more; so with all that follows.
     pub fn cpu(&self) -> Result<Duration> {
+        self.ticks(&[UTIME, STIME])
+    }
+
+    /// Time on the processors of this process and all that descend from it, those that have ended among them.
+    ///
+    /// # Errors
+    /// As [`Process::cpu`].
+    pub fn family_cpu(&self) -> Result<Duration> {
+        let times = self.family()?.into_iter().map(|process| process.ticks(&[UTIME, STIME, CUTIME, CSTIME]));
+        // One that ends meanwhile is its parent's to tell of, next time.
+        Ok(times.flatten().sum())
+    }
+
+    /// Most resident memory that one process of the family has had, in MiB.
+    ///
+    /// # Errors
+    /// As [`Process::cpu`].
+    pub fn family_peak_mb(&self) -> Result<f64> {
+        let peaks = self.family()?.into_iter().flat_map(|process| process.peak_mb());
+        Ok(peaks.fold(0.0, f64::max))
+    }
+
+    /// This process and all that descend from it now.
+    fn family(&self) -> Result<Vec<Process>> {
+        self.fields()?;
+        let mut family = vec![self.clone()];
+        let parents: Vec<(PathBuf, PathBuf)> = std::fs::read_dir("/proc")?
+            .filter_map(|entry| {
+                let process = Self(entry.ok()?.path());
+                let parent = process.fields().ok()?.get(PARENT)?.clone();
+                Some((process.0, Path::new("/proc").join(parent)))
+            })
+            .collect();
+        let mut next = 0;
+        while let Some(parent) = family.get(next).map(|process| process.0.clone()) {
+            let children = parents.iter().filter(|(_, of)| *of == parent);
+            family.extend(children.map(|(child, _)| Self(child.clone())));
+            next += 1;
+        }
+        Ok(family)
+    }
+
+    fn ticks(&self, which: &[usize]) -> Result<Duration> {
+        let fields = self.fields()?;
+        let ticks = which.iter().map(|index| number(fields.get(*index).map(String::as_str), "stat"));
+        Ok(Duration::from_secs_f64(ticks.sum::<Result<f64>>()? / TICKS_PER_SECOND))
+    }
+
+    /// The fields of `stat` that follow the program's name.
+    fn fields(&self) -> Result<Vec<String>> {
         let stat = self.read("stat")?;
-        // The program's name stands in parentheses and may hold anything.
+        // The name stands in parentheses and may hold anything.
         let (_, fields) = stat.rsplit_once(')').ok_or_else(|| unreadable("stat"))?;
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let ticks = |index: usize| number(fields.get(index).copied(), "stat");
-        Ok(Duration::from_secs_f64((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND))
+        Ok(fields.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Resident memory now, in MiB.
@@ -129,4 +184,30 @@ fn number(text: Option<&str>, file: &str) -> Result<f64> {
 
 fn unreadable(file: &str) -> Error {
     Error::other(format!("cannot make out what the kernel says in {file}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::{self, Guarded, Signal};
+
+    #[test]
+    fn a_family_has_the_time_of_those_that_ended() {
+        let mut command = guard::process();
+        // Children that count and end, and one that stays and counts.
+        let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        command.args(["sh", "-c", &format!("sh -c '{count}'; {count}; sleep 60")]);
+        let mut guarded = Guarded::spawn(command).unwrap();
+        let process = guarded.kernel();
+        let began = std::time::Instant::now();
+        while process.family_cpu().unwrap() < Duration::from_millis(100) {
+            assert!(began.elapsed() < Duration::from_secs(30), "{:?}", process.family_cpu());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(process.cpu().unwrap() < Duration::from_millis(50), "the shell itself does nothing");
+        assert!(process.family_peak_mb().unwrap() > 0.1);
+        guarded.signal(Signal::Kill);
+        assert!(guarded.wait(Duration::from_secs(10)).is_some());
+        assert!(process.family_cpu().is_err());
+    }
 }

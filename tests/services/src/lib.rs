@@ -9,6 +9,7 @@ mod kafka;
 pub mod kernel;
 mod leaders;
 mod ports;
+mod postgres;
 mod process;
 mod ready;
 mod registry;
@@ -19,6 +20,8 @@ pub mod versions;
 use std::sync::atomic::AtomicBool;
 
 pub use error::ServicesError;
+pub use ports::free_port;
+pub use postgres::Postgres;
 pub use registry::Storage;
 pub use services::{Options, Services};
 pub use settings::Proxied;

@@ -1,4 +1,4 @@
-//! Starts Kafka and a schema registry for a person, a script or a test run.
+//! Starts Kafka, a schema registry and PostgreSQL for a person, a script or a test run.
 //!
 //! Where things answer goes to standard output, in lines a shell can read. What happens meanwhile goes to
 //! standard error.
@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use services::guard::{self, Guarded, Signal};
-use services::{Options, Services, ServicesError, Storage};
+use services::{Options, Postgres, Services, ServicesError, Storage};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -26,7 +26,7 @@ const OWN_FAILURE: u8 = 125;
 /// How often a running command is looked after.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Real Kafka and a real schema registry from Maven Central on this machine, without containers.
+/// Real Kafka and a real schema registry from Maven Central on this machine, without containers, and its PostgreSQL.
 ///
 /// Needs Maven (mvn) and a Java of 17 or newer. Downloads 211 MB once, into $MIRRORBUS_CACHE, else
 /// $XDG_CACHE_HOME/mirrorbus, else ~/.cache/mirrorbus. Nothing started here outlives this process.
@@ -43,12 +43,12 @@ enum Verb {
     Fetch,
     /// Start the services and keep them until Ctrl-C or SIGTERM.
     ///
-    /// Prints two lines NAME=VALUE when they answer, the same that `run` puts into the environment.
+    /// Prints lines NAME=VALUE when they answer, the same that `run` puts into the environment.
     Up(Settings),
     /// Start the services, run a command with them, and end with its exit code.
     ///
-    /// The command finds MIRRORBUS_TEST_KAFKA and, unless --registry none is given, MIRRORBUS_TEST_REGISTRY
-    /// in its environment. Its standard input is empty. Ctrl-C is passed on to it, a second one kills it. Exit
+    /// The command finds MIRRORBUS_TEST_KAFKA, unless --registry none is given MIRRORBUS_TEST_REGISTRY, and with
+    /// --postgres MIRRORBUS_TEST_POSTGRES in its environment. Its standard input is empty. Ctrl-C is passed on to it, a second one kills it. Exit
     /// code 125 says that the services did not start.
     Run {
         #[command(flatten)]
@@ -70,7 +70,13 @@ struct Settings {
     /// Where the registry keeps its schemas; none starts no registry.
     #[arg(long, value_enum, default_value_t = RegistryChoice::Disk)]
     registry: RegistryChoice,
+    /// Start PostgreSQL too, unless MIRRORBUS_TEST_POSTGRES names a server already. It must be installed.
+    #[arg(long)]
+    postgres: bool,
 }
+
+/// The variable with PostgreSQL's URL.
+const POSTGRES: &str = "MIRRORBUS_TEST_POSTGRES";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum RegistryChoice {
@@ -138,7 +144,13 @@ fn run(settings: &Settings, command: &[String]) -> anyhow::Result<ExitCode> {
 fn environment(services: &Services) -> Vec<(&'static str, String)> {
     let kafka = ("MIRRORBUS_TEST_KAFKA", services.bootstrap_servers());
     let registry = services.registry_url().map(|url| ("MIRRORBUS_TEST_REGISTRY", url));
-    [kafka].into_iter().chain(registry).collect()
+    let postgres = services.postgres().map(Postgres::url).or_else(named_postgres).map(|url| (POSTGRES, url));
+    [kafka].into_iter().chain(registry).chain(postgres).collect()
+}
+
+/// A server that somebody else started for this run.
+fn named_postgres() -> Option<String> {
+    std::env::var(POSTGRES).ok().filter(|url| !url.is_empty())
 }
 
 /// What a shell would say: a command ended by a signal has 128 plus the signal's number.
@@ -159,7 +171,8 @@ fn with_services(
     };
     let folder = settings.folder.as_deref().or(temporary.as_ref().map(|folder| folder.path()));
     let folder = folder.context("no folder")?.to_owned();
-    let options = Options::new(folder, settings.registry.storage(), settings.nodes);
+    let mut options = Options::new(folder, settings.registry.storage(), settings.nodes);
+    options.postgres = (settings.postgres && named_postgres().is_none()).then(Vec::new);
     match Services::start_unless(&options, &cancelled, &mut tell) {
         Ok(services) => {
             let done = work(&services, &signals);
@@ -167,7 +180,8 @@ fn with_services(
             drop(services);
             done
         }
-        Err(ServicesError::Cancelled) => Err(ServicesError::Cancelled.into()),
+        // Nothing was begun that has a log.
+        Err(error @ (ServicesError::Cancelled | ServicesError::NoPostgres)) => Err(error.into()),
         Err(error) => {
             // The error names a log in it.
             temporary.map(tempfile::TempDir::keep);

@@ -34,6 +34,14 @@ pub(crate) fn choose(folder: &Path, names: &[String]) -> Result<BTreeMap<String,
     Ok(ports)
 }
 
+/// A port that nobody has, for a program that is started at once.
+///
+/// # Errors
+/// [`ServicesError::NoPort`] when all are taken.
+pub fn free_port() -> Result<u16, ServicesError> {
+    find(&BTreeMap::new())
+}
+
 fn parse(text: &str) -> BTreeMap<String, u16> {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     pairs.filter_map(|(name, port)| Some((name.to_owned(), port.parse().ok()?))).collect()
@@ -47,7 +55,12 @@ fn find(taken: &BTreeMap<String, u16>) -> Result<u16, ServicesError> {
     ports
         .filter(|port| !taken.values().any(|other| other == port))
         .find(|port| is_free(*port))
-        .ok_or(ServicesError::NoPort { first: FIRST, last: LAST })
+        .ok_or_else(none)
+}
+
+/// That no port is free.
+pub(crate) fn none() -> ServicesError {
+    ServicesError::NoPort { first: FIRST, last: LAST }
 }
 
 fn is_free(port: u16) -> bool {

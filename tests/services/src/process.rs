@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::ServicesError;
 use crate::guard::{Guarded, Signal};
+use crate::kernel;
 
 /// How often a starting process is asked whether it answers.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -18,8 +19,9 @@ const STOP: Duration = Duration::from_secs(20);
 /// How many lines of a log an error shows: enough for one Java stack trace with its cause.
 const TAIL_LINES: usize = 25;
 
-/// What Kafka, Quarkus and H2 say when another process holds a port or a file of theirs.
-const CLASHES: [&str; 4] = ["already in use", "already bound", "in use by another", "acquire lock"];
+/// What Kafka, Quarkus, H2 and PostgreSQL say when another process holds a port, a file or memory of theirs.
+const CLASHES: [&str; 5] =
+    ["already in use", "already bound", "in use by another", "acquire lock", "is still in use"];
 
 /// How long to wait, and who may call it off.
 pub(crate) struct Patience<'a> {
@@ -82,6 +84,11 @@ impl Process {
         }
     }
 
+    /// A process whose family this one is of.
+    pub(crate) fn kernel(&self) -> kernel::Process {
+        self.guarded.kernel()
+    }
+
     /// Stops the process where it is, until [`Process::resume`].
     pub(crate) fn pause(&mut self) {
         self.guarded.pause();
@@ -101,6 +108,16 @@ impl Process {
     pub(crate) fn terminate(&mut self) {
         self.guarded.signal(Signal::Terminate);
         self.resume();
+    }
+
+    /// Sends what Ctrl-C sends, for what takes that as the request to end; [`Process::finish`] waits for it.
+    pub(crate) fn interrupt(&mut self) {
+        self.guarded.signal(Signal::Interrupt);
+    }
+
+    /// Sends the request to end without order, for what has children to end too; [`Process::finish`] waits for it.
+    pub(crate) fn quit(&mut self) {
+        self.guarded.signal(Signal::Quit);
     }
 
     /// Waits for the end, and brings it about when it takes too long.

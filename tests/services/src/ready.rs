@@ -82,6 +82,24 @@ pub(crate) fn answers_ok(port: u16, path: &str) -> bool {
     status_line(port, path).is_ok_and(|line| line.split(' ').nth(1) == Some("200"))
 }
 
+/// Whether PostgreSQL lets its superuser in, which it does not before its data are repaired.
+pub(crate) fn answers_postgres(port: u16) -> bool {
+    first_answer(port).is_ok_and(|kind| kind == b'R')
+}
+
+/// What kind of message answers a connection's first one: `R` asks for or, here, spares the password, `E` is an error.
+fn first_answer(port: u16) -> io::Result<u8> {
+    let mut stream = connect(port)?;
+    stream.set_read_timeout(Some(ASK))?;
+    // Its length, version 3.0, parameters, the end of them.
+    let body = b"\0\x03\0\0user\0postgres\0database\0postgres\0\0";
+    let length = u32::try_from(body.len() + 4).unwrap_or_default();
+    stream.write_all(&[&length.to_be_bytes()[..], body].concat())?;
+    let mut kind = [0];
+    stream.read_exact(&mut kind)?;
+    Ok(kind[0])
+}
+
 fn status_line(port: u16, path: &str) -> io::Result<String> {
     let mut stream = connect(port)?;
     stream.set_read_timeout(Some(ASK))?;

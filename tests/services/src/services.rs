@@ -1,4 +1,4 @@
-//! Kafka and the registry together, for as long as the value that stands for them lives.
+//! Kafka, the registry and PostgreSQL together, for as long as the value that stands for them lives.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -10,8 +10,10 @@ use crate::error::ServicesError;
 use crate::fetch::{self, Programs};
 use crate::jvm;
 use crate::kafka::{self, Cluster};
+use crate::kernel;
 use crate::leaders;
 use crate::ports;
+use crate::postgres::Postgres;
 use crate::registry::{self, Registry, Storage};
 use crate::settings::{Proxied, SCRATCH};
 use crate::versions::{OLDEST_JAVA_FOR_KAFKA, OLDEST_JAVA_FOR_REGISTRY};
@@ -34,6 +36,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// Where single nodes keep their data instead of inside the folder, by node number from 1: a disk that is to fill up.
     pub data: BTreeMap<u32, PathBuf>,
+    /// Whether PostgreSQL starts too, with these settings more than its own; `None` starts none.
+    pub postgres: Option<Vec<(String, String)>>,
 }
 
 impl Options {
@@ -41,7 +45,8 @@ impl Options {
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, registry: Option<Storage>, nodes: u32) -> Options {
         let (settings, data) = (Vec::new(), BTreeMap::new());
-        Options { folder: folder.into(), registry, nodes, proxied_listeners: 0, settings, data }
+        let folder = folder.into();
+        Options { folder, registry, nodes, proxied_listeners: 0, settings, data, postgres: None }
     }
 }
 
@@ -50,12 +55,13 @@ impl Options {
 pub struct Services {
     cluster: Cluster,
     registry: Option<Registry>,
+    postgres: Option<Postgres>,
     _lock: File,
 }
 
 impl Services {
     /// Starts the services and waits until they answer: Kafka when all brokers are known and a first
-    /// producer's transactions are initialized, the registry when it lists its subjects.
+    /// producer's transactions are initialized, the registry when it lists its subjects, PostgreSQL when it lets in.
     ///
     /// Fetches what is missing first. Every step is told to `progress`.
     ///
@@ -77,6 +83,7 @@ impl Services {
         let plan = Plan::new(options, cancelled, progress)?;
         let lock = lock(&plan.folder)?;
         empty(&plan.folder.join(SCRATCH))?;
+        let postgres = plan.start_postgres(cancelled, progress)?;
         let mut attempt = 1;
         let (cluster, registry) = loop {
             match plan.start(cancelled, progress) {
@@ -87,7 +94,7 @@ impl Services {
                 started => break started?,
             }
         };
-        Ok(Services { cluster, registry, _lock: lock })
+        Ok(Services { cluster, registry, postgres, _lock: lock })
     }
 
     /// The addresses of the brokers, `127.0.0.1:PORT`, several separated by commas.
@@ -103,6 +110,21 @@ impl Services {
     /// The base of the registry's Confluent-compatible interface, without a slash at its end.
     pub fn registry_url(&self) -> Option<String> {
         self.registry.as_ref().map(Registry::url)
+    }
+
+    /// PostgreSQL, if it was asked for.
+    pub fn postgres(&self) -> Option<&Postgres> {
+        self.postgres.as_ref()
+    }
+
+    /// PostgreSQL, to stop it, kill it and start it again.
+    pub fn postgres_mut(&mut self) -> Option<&mut Postgres> {
+        self.postgres.as_mut()
+    }
+
+    /// The processes whose families are Kafka's running nodes, for what they cost.
+    pub fn kafka_processes(&self) -> Vec<kernel::Process> {
+        self.cluster.kernel()
     }
 
     /// Stops Kafka in order and waits until it has ended.
@@ -248,6 +270,10 @@ impl Plan {
         if options.nodes == 0 {
             return Err(ServicesError::NoNodes);
         }
+        // Said before anything is fetched and begun.
+        if options.postgres.is_some() && !Postgres::is_installed() {
+            return Err(ServicesError::NoPostgres);
+        }
         let folder = &options.folder;
         fs::create_dir_all(folder).map_err(ServicesError::file("create", folder))?;
         let folder = folder.canonicalize().map_err(ServicesError::file("resolve", folder))?;
@@ -255,6 +281,15 @@ impl Plan {
         let oldest = options.registry.map_or(OLDEST_JAVA_FOR_KAFKA, |_| OLDEST_JAVA_FOR_REGISTRY);
         let java = jvm::java(oldest, cancelled, progress)?;
         Ok(Plan { options: options.clone(), folder, programs, java })
+    }
+
+    fn start_postgres(
+        &self,
+        cancelled: &AtomicBool,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Option<Postgres>, ServicesError> {
+        let start = |settings: &Vec<_>| Postgres::start_unless(&self.folder, settings, cancelled, progress);
+        self.options.postgres.as_ref().map(start).transpose()
     }
 
     /// Starts both at once: the registry has begun when Kafka is waited for.

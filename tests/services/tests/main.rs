@@ -5,4 +5,5 @@
 mod client;
 mod compose;
 mod lifetime;
+mod postgres;
 mod tool;

@@ -18,7 +18,10 @@ pub(crate) struct Tool {
 pub(crate) fn tool(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_services"));
     // Whoever runs this test may have named services of their own.
-    command.args(arguments).env_remove("MIRRORBUS_TEST_KAFKA").env_remove("MIRRORBUS_TEST_REGISTRY");
+    command.args(arguments);
+    for name in ["MIRRORBUS_TEST_KAFKA", "MIRRORBUS_TEST_REGISTRY", "MIRRORBUS_TEST_POSTGRES"] {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -1,7 +1,7 @@
 //! The bridge as a process, started as an operator starts it.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -105,9 +105,9 @@ certificate_files = ["{prefix}/signing-certificate.pem"]
     text
 }
 
-/// A port that nobody had a moment ago.
+/// An address that nobody has.
 fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no free port")?.local_addr()?)
+    Ok(SocketAddr::from(([127, 0, 0, 1], services::free_port()?)))
 }
 
 /// A program of this workspace, built beside this one.

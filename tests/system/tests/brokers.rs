@@ -30,6 +30,7 @@ fn the_death_of_a_partitions_leader_in_mid_call_delays_the_call_and_loses_and_re
         let bridge = world.bridge();
         let vendor = world.vendor(&bridge);
         vendor.open(&[contact()]);
+        world.settle();
         let began = Instant::now();
         let kill = || {
             let leader = own.services.leader_of(&world.topic("contact"), 0).unwrap();
@@ -52,6 +53,7 @@ fn whichever_node_dies_the_next_cycle_asks_another() {
         let vendor = world.vendor(&bridge);
         vendor.cycle(&[batch(&contact(), 1, &[("I", 1, "x")])]);
         for node in 1..=3 {
+            world.settle();
             own.services.kill_node(node).unwrap();
             vendor.later();
             vendor.succeed(&Request::authenticate());
@@ -74,6 +76,7 @@ fn the_death_of_the_transactions_coordinator_leaves_a_call_whole_or_not_at_all()
         for (lsn, point) in [(2, failpoint::ROW_SENT), (3, failpoint::POSITIONS_CONFIRMED)] {
             own.services.start_kafka().unwrap();
             vendor.open(&[contact()]);
+            world.settle();
             let began = Instant::now();
             let kill = || {
                 let id = format!("{}.{}", world.prefix, world.tenant);
@@ -109,6 +112,7 @@ fn with_two_of_three_nodes_down_a_call_fails_in_its_time_and_the_same_bridge_goe
         let vendor = world.vendor(&bridge);
         vendor.cycle(&[batch(&contact(), 1, &[("I", 1, "x")])]);
         vendor.open(&[contact()]);
+        world.settle();
         let began = Instant::now();
         let kill = || {
             let leader = own.services.leader_of(&world.topic("contact"), 0).unwrap();
@@ -254,10 +258,12 @@ fn rows_lost_by_an_unclean_election_are_asked_for_again() {
         vendor.set_now(40);
         vendor.cycle(&[batch(&contact(), 1, &[("I", 1, "x")])]);
         vendor.open(&[contact()]);
+        world.settle();
         own.services.kill_node(2).unwrap();
         without(own, &world, 2);
         vendor.rows(&[batch(&contact(), 2, &[("I", 2, "only on node 1"), ("U", 1, "y")])]);
         vendor.complete();
+        world.settle();
         own.services.kill_node(1).unwrap();
         own.services.start_node(2).unwrap();
         wait_until("the node without the rows leads", || {

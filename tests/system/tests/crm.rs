@@ -1,4 +1,4 @@
-//! A CRM tenant of more than 25 tables, from the vendor's database to the mirror's, through everything that happens to
+//! A CRM tenant of more than 25 tables, from the vendor's database to the mirrors', through everything that happens to
 //! tables.
 
 use operations_center::sql::{SqlType, Value};
@@ -25,7 +25,7 @@ fn every_table_of_a_tenant_arrives_whole_and_follows_its_changes() {
 }
 
 #[test]
-fn tables_and_columns_that_come_go_and_change_their_type_arrive_in_the_mirror() {
+fn tables_and_columns_that_come_go_and_change_their_type_arrive_in_the_mirrors() {
     let world = World::new();
     let bridge = world.bridge();
     let crm = Crm::new(&world, 10);
@@ -45,7 +45,7 @@ fn tables_and_columns_that_come_go_and_change_their_type_arrive_in_the_mirror() 
         !report.tables["contact"].wiped && !report.tables["person"].wiped && !report.tables["sale"].wiped
     );
     crm.assert_equal(&world);
-    assert!(!mirror_sqlite::tables(&crm.mirror_file(&world)).unwrap().contains(&"document".to_owned()));
+    assert!(!crm.mirrored_tables(&world).contains(&"document".to_owned()));
 
     crm.tenant.retype_column("person", "x_points", SqlType::BigInt).unwrap();
     crm.work(2);
@@ -54,7 +54,7 @@ fn tables_and_columns_that_come_go_and_change_their_type_arrive_in_the_mirror() 
 }
 
 #[test]
-fn a_full_repopulation_leaves_source_topic_and_mirror_equal() {
+fn a_full_repopulation_leaves_source_topic_and_mirrors_equal() {
     let world = World::new();
     let bridge = world.bridge();
     let crm = Crm::new(&world, 10);
@@ -82,18 +82,18 @@ fn a_source_restored_from_a_backup_is_mirrored_as_it_is_then() {
 }
 
 #[test]
-fn a_mirror_that_was_away_catches_up() {
+fn mirrors_that_were_away_catch_up() {
     let world = World::new();
     let bridge = world.bridge();
     let mut crm = Crm::new(&world, 10);
     crm.cycle(&bridge);
     crm.assert_equal(&world);
-    crm.stop_mirror();
+    crm.stop_mirrors();
     for seed in 1..=2 {
         crm.work(seed);
         crm.cycle(&bridge);
     }
-    crm.start_mirror();
+    crm.start_mirrors();
     crm.assert_equal(&world);
 }
 

@@ -16,6 +16,8 @@ mod disk;
 mod events;
 mod hang_up;
 mod input;
+mod mirror_crash;
+mod mirror_verbs;
 mod network;
 mod order;
 mod outage;

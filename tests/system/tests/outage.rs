@@ -31,6 +31,7 @@ fn a_broker_that_is_down_means_a_failed_call_and_the_next_cycle_catches_up() {
     let vendor = world.vendor(&bridge);
     vendor.cycle(&[batch(&contact(), 3, &[("I", 1, "a")])]);
     vendor.open(&[contact()]);
+    world.settle();
     own.services.kill_kafka();
     let lost = vendor.fail(&Request::row_data(&[batch(&contact(), 4, &[("I", 2, "b")])]));
     assert!(lost.starts_with("KAFKA_UNAVAILABLE: "), "{lost}");
@@ -139,6 +140,7 @@ fn kafka_stopped_between_the_two_queries_of_a_table_schema_fails_it_and_repopula
         Arc::new(Interrupted { questions, between: Mutex::new(Some(Box::new(kill))) })
     });
     second.authenticate(&caller(&world, 101, "authenticate")).unwrap();
+    world.settle();
     let failed = second.table_schema(&caller(&world, 101, "schema"), vec![columns()]).unwrap_err();
     assert!(matches!(failed, BusError::Kafka { .. }), "{failed}");
     own.lock().unwrap().services.start_kafka().unwrap();

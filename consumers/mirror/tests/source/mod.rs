@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use apache_avro::Schema;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
-use mirrorbus_librdkafka::{Isolation, Spec, list_offsets};
+use mirrorbus_librdkafka::{Isolation, Polled, Spec, list_offsets, poll};
 use mirrorbus_schemas::event::{self, CycleEvent, End, Kind, TableReceipt};
 use mirrorbus_schemas::topic::{Prefix, Table, Tenant};
 use mirrorbus_schemas::wire;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -67,9 +68,14 @@ fn variable(name: &str) -> String {
 
 impl Source {
     pub(crate) fn new(test: &str) -> Self {
+        Self::at(&variable("MIRRORBUS_TEST_KAFKA"), test)
+    }
+
+    /// In another Kafka than the test run's.
+    pub(crate) fn at(kafka: &str, test: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (kafka, registry) = (variable("MIRRORBUS_TEST_KAFKA"), variable("MIRRORBUS_TEST_REGISTRY"));
+        let (kafka, registry) = (kafka.to_owned(), variable("MIRRORBUS_TEST_REGISTRY"));
         let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = Prefix::new(format!("{test}-{}-{time:x}-{number}", std::process::id())).unwrap();
@@ -97,8 +103,13 @@ impl Source {
     }
 
     pub(crate) fn create_with(&self, topic: &str, partitions: i32, policy: &str) {
-        let topics =
-            [NewTopic::new(topic, partitions, TopicReplication::Fixed(1)).set("cleanup.policy", policy)];
+        self.create_set(topic, partitions, &[("cleanup.policy", policy)]);
+    }
+
+    /// Makes a topic with settings of its own.
+    pub(crate) fn create_set(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let topics = [settings.iter().fold(new, |new, (name, value)| new.set(name, value))];
         // A topic of the same name that was just deleted may not be gone yet.
         until("create a topic", || {
             let created = self.admin.create_topics(&topics, &AdminOptions::new());
@@ -198,6 +209,28 @@ impl Source {
         ends[&wanted[0]]
     }
 
+    /// Offsets of the records that a topic's first partition still has.
+    pub(crate) fn offsets(&self, topic: &str) -> Vec<i64> {
+        let mut config = ClientConfig::new();
+        let consumer: BaseConsumer = config
+            .set("bootstrap.servers", &self.kafka)
+            .set("group.id", self.prefix.as_str())
+            .set("enable.partition.eof", "true")
+            .create()
+            .unwrap();
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&partitions).unwrap();
+        let mut offsets = Vec::new();
+        loop {
+            match poll(consumer.client(), TIMEOUT).unwrap() {
+                Polled::Record(record) => offsets.push(record.offset()),
+                Polled::End { .. } => return offsets,
+                Polled::Nothing => panic!("{topic} cannot be read"),
+            }
+        }
+    }
+
     /// An event of one table, as the bridge writes it.
     pub(crate) fn event(
         &self,
@@ -208,7 +241,6 @@ impl Source {
         value_id: u32,
         end: i64,
     ) -> Records {
-        let id = self.post(&format!("{}-value", self.cycles_topic(tenant)), event::SCHEMA_JSON);
         let receipt = TableReceipt {
             table: table.to_owned(),
             epoch,
@@ -216,19 +248,51 @@ impl Source {
             ends: vec![End { partition: 0, offset: end }],
             ..TableReceipt::default()
         };
+        self.event_of(tenant, kind, "c1", vec![receipt])
+    }
+
+    /// An event as the bridge writes it.
+    pub(crate) fn event_of(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        cycle: &str,
+        tables: Vec<TableReceipt>,
+    ) -> Records {
+        let id = self.post(&format!("{}-value", self.cycles_topic(tenant)), event::SCHEMA_JSON);
         let event = CycleEvent {
             kind,
             at: 1_795_000_000_000,
             tenant: tenant.to_owned(),
-            cycle: "c1".to_owned(),
+            cycle: cycle.to_owned(),
             message: String::new(),
-            tables: vec![receipt],
+            tables,
         };
         let writer = GenericDatumWriter::builder(&event::SCHEMA).build().unwrap();
         let mut value = Vec::new();
         wire::begin(&mut value, id);
         value.extend(writer.write_ser_to_vec(&event).unwrap());
-        Records::one(self.cycles_topic(tenant), None, Some(value), epoch)
+        Records::one(self.cycles_topic(tenant), None, Some(value), 1)
+    }
+
+    /// The receipt of a completed cycle: tables with their partitions, as far as they go now.
+    pub(crate) fn completed(&self, tenant: &str, cycle: &str, tables: &[(&str, i32)]) -> Records {
+        let receipt = |(table, partitions): &(&str, i32)| {
+            let topic = self.rows_topic(tenant, table);
+            let end = |partition| End { partition, offset: self.end(&topic, partition) };
+            TableReceipt {
+                table: (*table).to_owned(),
+                epoch: 1,
+                ends: (0..*partitions).map(end).collect(),
+                ..TableReceipt::default()
+            }
+        };
+        self.event_of(tenant, Kind::CycleCompleted, cycle, tables.iter().map(receipt).collect())
+    }
+
+    /// The event that opens a cycle.
+    pub(crate) fn opened(&self, tenant: &str, cycle: &str) -> Records {
+        self.event_of(tenant, Kind::Authenticated, cycle, Vec::new())
     }
 }
 
@@ -290,10 +354,15 @@ fn framed(id: u32, schema: &Schema, value: Value) -> Vec<u8> {
 }
 
 /// Waits until something is so; what a mirror's file tells can only be asked again and again.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + TIMEOUT;
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    until_within(TIMEOUT, what, is_so);
+}
+
+/// Waits for what Kafka itself takes its time for.
+pub(crate) fn until_within(time: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + time;
     while !is_so() {
-        assert!(Instant::now() < deadline, "not within {TIMEOUT:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {time:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

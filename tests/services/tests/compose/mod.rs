@@ -239,7 +239,7 @@ fn every_command_and_check_is_one_that_its_program_knows() {
     let path = check.split_once("GET ").unwrap().1.split(' ').next().unwrap();
     assert!(bridge_sources.contains(&format!("\"{path}\"")), "the bridge does not serve {path}");
     let mirror_sources = sources(&names::MIRROR_SOURCES);
-    let [_, program, checking] = &mirror.healthcheck.test[..] else { panic!("a program and its verb") };
+    let [_, program, checking, ..] = &mirror.healthcheck.test[..] else { panic!("a program and its verb") };
     assert_eq!(program, names::MIRROR);
     for (sources, verb) in [
         (&bridge_sources, &bridge.command[0]),

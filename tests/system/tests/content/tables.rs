@@ -182,7 +182,7 @@ fn co_06_a_default_is_carried_and_never_executed() {
             .any(|partition| partition.topic == world.topic("contact") && partition.next_offset > 0)
     };
     crate::support::wait_until("the mirror has the row", mirrored);
-    crm.stop_mirror();
+    crm.stop_mirrors();
     let rows = mirror_sqlite::checksum(&file, "contact").unwrap();
     assert_eq!(rows, world.cluster.checksum(&world.topic("contact")));
 }

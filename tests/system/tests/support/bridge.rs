@@ -1,6 +1,5 @@
 //! The bridge as a process, started as an operator starts it.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,11 +18,11 @@ pub struct Bridge {
     pub failpoints: Failpoints,
 }
 
-/// The moments at which a test stops a bridge, and its settings for tests: see the bridge's `failpoint`.
-pub struct Failpoints(PathBuf);
+/// The moments at which a test stops a program, and its settings for tests: see the `failpoint` of bridge and mirrors.
+pub struct Failpoints(pub(super) PathBuf);
 
 impl Failpoints {
-    /// From now on the bridge waits when it gets there.
+    /// From now on the program waits when it gets there.
     pub fn arm(&self, point: &str) {
         self.set(point, "");
     }
@@ -32,21 +31,21 @@ impl Failpoints {
         std::fs::write(self.0.join(name), text).unwrap();
     }
 
-    /// Waits until the bridge has got to an armed point.
+    /// Waits until the program has got to an armed point.
     pub fn wait_for(&self, point: &str) {
         let reached = self.0.join(format!("{point}.reached"));
         wait_until(point, || reached.exists());
         std::fs::remove_file(reached).unwrap();
     }
 
-    /// Lets the bridge go on from the point where it stands to another one.
+    /// Lets it go on from the point where it stands to another one.
     pub fn go_on(&self, from: &str, to: &str) {
         self.arm(to);
         self.release(from);
         self.wait_for(to);
     }
 
-    /// Lets the bridge go on, now and from now on.
+    /// Lets it go on, now and from now on.
     pub fn release(&self, point: &str) {
         std::fs::remove_file(self.0.join(point)).unwrap();
     }
@@ -69,7 +68,7 @@ impl Bridge {
         settings: &[(&str, &str)],
         variables: &[(&str, &str)],
     ) -> Self {
-        let (port, admin_port) = (free_port(), free_port());
+        let (port, admin_port) = (services::free_port().unwrap(), services::free_port().unwrap());
         let failpoints = Failpoints(world.folder().join(format!("failpoints-{port}")));
         std::fs::create_dir(&failpoints.0).unwrap();
         settings.iter().for_each(|(name, text)| failpoints.set(name, text));
@@ -203,11 +202,6 @@ certificate_files = ["signing-certificate.pem"]
 {more}
 "#
     )
-}
-
-/// A port that nobody had a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A program of this workspace, built beside the tests.

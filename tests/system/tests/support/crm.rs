@@ -1,8 +1,10 @@
 //! A tenant of the vendor's shape, the vendor's own cycle, and both ways to look at the result.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use demo::comparison::Comparison;
+use demo::mirrored::{InPostgres, Mirrored, in_sqlite};
 use mirror_sqlite::{Running, Settings};
 use mirrorbus_librdkafka::Isolation;
 use mirrorbus_schemas::checksum::TableChecksum;
@@ -16,17 +18,19 @@ use operations_center::cycle::{Cycle, CycleError, Options, Report};
 use operations_center::tenant::Tenant;
 
 use super::bridge::Bridge;
+use super::postgres::Database;
 use super::topic::wait_until;
 use super::world::{World, application};
 
 const LAG: Duration = Duration::from_secs(60);
 
-/// A sample tenant, and a mirror of it that runs in this process.
+/// A sample tenant, and two mirrors of it that run in this process: one in SQLite, one in PostgreSQL.
 pub struct Crm {
     pub tenant: Tenant,
-    mirror: Option<Running>,
+    mirrors: Vec<Running>,
     settings: Settings,
     folder: std::path::PathBuf,
+    database: Database,
 }
 
 impl Crm {
@@ -35,8 +39,9 @@ impl Crm {
         let prefix = Prefix::new(&world.prefix).unwrap();
         let settings = Settings::new(&world.cluster.kafka, &world.cluster.registry, prefix);
         let folder = world.folder().join("mirror");
-        let mirror = Some(mirror_sqlite::spawn(settings.clone(), &folder).unwrap());
-        Self { tenant, mirror, settings, folder }
+        let mut crm = Self { tenant, mirrors: Vec::new(), settings, folder, database: Database::new() };
+        crm.start_mirrors();
+        crm
     }
 
     pub fn work(&self, seed: u64) {
@@ -59,22 +64,38 @@ impl Crm {
     }
 
     /// Every table as an upsert reader has it equals the source once old rows are swept, which may go on after their
-    /// cycle; and so does the mirror soon after.
+    /// cycle; and so do the mirrors soon after.
     pub fn assert_equal(&self, world: &World) {
         for table in self.tenant.tables().unwrap() {
             let source: TableChecksum = self.tenant.checksum(&table.name).unwrap();
             let topic = world.topic(&table.name);
             wait_until(&format!("{topic} is its source"), || world.cluster.checksum(&topic) == source);
         }
+        let file = self.mirror_file(world);
+        self.wait_for(world, "SQLite", &mut || in_sqlite(&file).unwrap());
+        let mut postgres = InPostgres::connect(&self.database.url(), &world.tenant).unwrap();
+        self.wait_for(world, "PostgreSQL", &mut || postgres.tables().unwrap());
+    }
+
+    fn wait_for(&self, world: &World, what: &str, read: &mut dyn FnMut() -> BTreeMap<String, Mirrored>) {
         let began = Instant::now();
         loop {
-            let comparison = Comparison::of(&self.tenant, &self.mirror_file(world)).unwrap();
+            let comparison = Comparison::of(&self.tenant, read()).unwrap();
             if comparison.is_equal() {
                 return;
             }
-            assert!(began.elapsed() < LAG, "the mirror does not follow\n{comparison}\n{}", self.lag(world));
+            let lag = || self.lag(world);
+            assert!(began.elapsed() < LAG, "the mirror in {what} does not follow\n{comparison}\n{}", lag());
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Tables that either mirror has.
+    pub fn mirrored_tables(&self, world: &World) -> Vec<String> {
+        let mut postgres = InPostgres::connect(&self.database.url(), &world.tenant).unwrap();
+        let found = [in_sqlite(&self.mirror_file(world)).unwrap(), postgres.tables().unwrap()];
+        let there = found.into_iter().flatten().filter(|(_, mirrored)| mirrored.sum.is_some());
+        there.map(|(table, _)| table).collect()
     }
 
     /// Where the mirror stands behind the ends of its topics.
@@ -93,11 +114,24 @@ impl Crm {
         mirror_sqlite::tenant_path(&self.folder, &TenantName::new(&world.tenant).unwrap())
     }
 
-    pub fn stop_mirror(&mut self) {
-        self.mirror.take().unwrap().stop().unwrap();
+    pub fn stop_mirrors(&mut self) {
+        self.mirrors.drain(..).for_each(|mirror| mirror.stop().unwrap());
     }
 
-    pub fn start_mirror(&mut self) {
-        self.mirror = Some(mirror_sqlite::spawn(self.settings.clone(), &self.folder).unwrap());
+    pub fn start_mirrors(&mut self) {
+        let settings = || self.settings.clone();
+        let sqlite = mirror_sqlite::spawn(settings(), &self.folder).unwrap();
+        let postgres = mirror_postgres::spawn(settings(), self.database.place()).unwrap();
+        self.mirrors = vec![sqlite, postgres];
+    }
+}
+
+impl Drop for Crm {
+    /// Before their database goes.
+    fn drop(&mut self) {
+        for mirror in self.mirrors.drain(..) {
+            // Whatever a mirror ended with has failed the test already.
+            let _ = mirror.stop();
+        }
     }
 }

@@ -81,8 +81,7 @@ impl Cluster {
 
     fn offsets<const N: usize>(&self, topics: &[String; N], spec: Spec, isolation: Isolation) -> [i64; N] {
         let partitions = topics.clone().map(|topic| (topic, 0));
-        let offsets =
-            librdkafka::list_offsets(self.admin.inner(), &partitions, spec, isolation, LONG).unwrap();
+        let offsets = self.topics.offsets(&partitions, spec, isolation).unwrap();
         partitions.map(|partition| offsets[&partition])
     }
 
