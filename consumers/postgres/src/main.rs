@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mirror_postgres::{Place, Postgres};
-use mirrorbus_mirror::cli::{Program, Role, main as run};
+use mirrorbus_mirror::cli::{Program, Role, after_cycle_sql, main as run};
 
 struct MirrorPostgres;
 
@@ -52,15 +52,8 @@ impl Program for MirrorPostgres {
     type Destination = Postgres;
 
     fn open(options: &Options, role: Role) -> Result<Postgres, Box<dyn Error + Send + Sync>> {
-        let postgres = Postgres::new(options.place()?)?;
-        match &options.after_cycle_sql {
-            Some(path) if role == Role::Mirror => {
-                let statements = std::fs::read_to_string(path)
-                    .map_err(|error| format!("--after-cycle-sql: {}: {error}", path.display()))?;
-                Ok(postgres.with_after_cycle(statements))
-            }
-            _ => Ok(postgres),
-        }
+        let statements = after_cycle_sql(options.after_cycle_sql.as_deref(), role)?;
+        Ok(Postgres::new(options.place()?)?.with_after_cycle(statements))
     }
 }
 

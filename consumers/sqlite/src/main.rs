@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mirror_sqlite::Sqlite;
-use mirrorbus_mirror::cli::{Program, Role, main as run};
+use mirrorbus_mirror::cli::{Program, Role, after_cycle_sql, main as run};
 
 struct MirrorSqlite;
 
@@ -28,15 +28,8 @@ impl Program for MirrorSqlite {
     type Destination = Sqlite;
 
     fn open(options: &Options, role: Role) -> Result<Sqlite, Box<dyn Error + Send + Sync>> {
-        let sqlite = Sqlite::open(&options.folder)?;
-        match &options.after_cycle_sql {
-            Some(path) if role == Role::Mirror => {
-                let statements = std::fs::read_to_string(path)
-                    .map_err(|error| format!("--after-cycle-sql: {}: {error}", path.display()))?;
-                Ok(sqlite.with_after_cycle(statements))
-            }
-            _ => Ok(sqlite),
-        }
+        let statements = after_cycle_sql(options.after_cycle_sql.as_deref(), role)?;
+        Ok(Sqlite::open(&options.folder)?.with_after_cycle(statements))
     }
 }
 

@@ -47,9 +47,7 @@ fn open<P: Program>(options: &P::Options, role: Role) -> Result<P::Destination, 
 }
 
 fn run<P: Program>(options: &Run<P::Options>, output: Output, stop: &Stop) -> Result<u8, Failure> {
-    let mut settings = options.connection.settings()?;
-    options.choice.apply(&mut settings);
-    options.batches.apply(&mut settings);
+    let mut settings = options.reading.settings()?;
     options.operation.apply(&mut settings);
     let watch = Watch::new(&settings.prefix);
     let admin = options.operation.admin_listen.map(|address| {
@@ -105,13 +103,11 @@ fn verify<P: Program>(
     output: Output,
     stop: &Stop,
 ) -> Result<u8, Failure> {
-    let mut settings = options.connection.settings()?;
-    options.choice.apply(&mut settings);
-    options.batches.apply(&mut settings);
+    let settings = options.reading.settings()?;
     let mut destination = open::<P>(&options.destination, Role::Operator)?;
     let scope = scope(options.table.as_ref());
     let mut reports: Vec<TenantReport> = Vec::new();
-    for tenant in chosen(&mut destination, options.tenant.as_ref(), &options.choice)? {
+    for tenant in chosen(&mut destination, options.tenant.as_ref(), &options.reading.choice)? {
         let verify = Verify { settings: &settings, tenant: &tenant, scope: &scope, copy: Copy::Live, stop };
         reports.push(if options.repair {
             verify.repair(&mut destination)?
@@ -134,9 +130,7 @@ fn regenerate<P: Program>(
     output: Output,
     stop: &Stop,
 ) -> Result<u8, Failure> {
-    let mut settings = options.connection.settings()?;
-    options.choice.apply(&mut settings);
-    options.batches.apply(&mut settings);
+    let settings = options.reading.settings()?;
     let mut destination = open::<P>(&options.destination, Role::Operator)?;
     let (tenant, scope) = (&options.tenant, &scope(options.table.as_ref()));
     let asked = Regenerate { settings: &settings, tenant, scope, keep: options.keep.keep, stop };

@@ -60,6 +60,7 @@ mod verb;
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches};
@@ -94,6 +95,18 @@ pub enum Role {
     Mirror,
     /// To look at copies, mend and exchange them, while another process mirrors.
     Operator,
+}
+
+/// The SQL statements of a destination's `--after-cycle-sql FILE`; none without a file, or when nothing is mirrored.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn after_cycle_sql(file: Option<&Path>, role: Role) -> Result<String, Box<dyn Error + Send + Sync>> {
+    match file {
+        Some(file) if role == Role::Mirror => std::fs::read_to_string(file)
+            .map_err(|error| format!("--after-cycle-sql: {}: {error}", file.display()).into()),
+        _ => Ok(String::new()),
+    }
 }
 
 /// Runs the program with the process's arguments, environment and signals.

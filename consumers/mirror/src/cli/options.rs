@@ -87,6 +87,17 @@ pub(crate) struct Batches {
     batch_bytes: Option<usize>,
 }
 
+/// What every verb needs that reads topics.
+#[derive(Args, Debug)]
+pub(crate) struct Reading {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    #[command(flatten)]
+    batches: Batches,
+}
+
 /// How a mirror works with others, and who sees it.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Operation")]
@@ -120,7 +131,7 @@ pub(crate) struct Keep {
 
 impl Connection {
     /// Settings of all that a verb needs.
-    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+    fn settings(&self) -> Result<Settings, Failure> {
         self.some_settings(&["--kafka", "--prefix", "--registry"])
     }
 
@@ -215,6 +226,15 @@ impl Choice {
     }
 }
 
+impl Reading {
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = self.connection.settings()?;
+        self.choice.apply(&mut settings);
+        self.batches.apply(&mut settings);
+        Ok(settings)
+    }
+}
+
 impl Operation {
     pub(crate) fn apply(&self, settings: &mut Settings) {
         settings.group.clone_from(&self.group);
@@ -225,7 +245,7 @@ impl Operation {
 }
 
 impl Batches {
-    pub(crate) fn apply(&self, settings: &mut Settings) {
+    fn apply(&self, settings: &mut Settings) {
         settings.batch_records = self.batch_records.unwrap_or(settings.batch_records).max(1);
         settings.batch_bytes = self.batch_bytes.unwrap_or(settings.batch_bytes).max(1);
     }

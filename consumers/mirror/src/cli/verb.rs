@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mirrorbus_schemas::topic::{Table, Tenant};
 
-use crate::cli::options::{Batches, Choice, Connection, Keep, Operation};
+use crate::cli::options::{Choice, Connection, Keep, Operation, Reading};
 use crate::cli::output::Output;
 use crate::cli::process::LogFormat;
 
@@ -44,11 +44,7 @@ pub(crate) struct Run<O: Args> {
     #[command(flatten)]
     pub(crate) destination: O,
     #[command(flatten)]
-    pub(crate) connection: Connection,
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    #[command(flatten)]
-    pub(crate) batches: Batches,
+    pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) operation: Operation,
     #[command(flatten)]
@@ -85,11 +81,7 @@ pub(crate) struct VerifyOptions<O: Args> {
     #[command(flatten)]
     pub(crate) destination: O,
     #[command(flatten)]
-    pub(crate) connection: Connection,
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    #[command(flatten)]
-    pub(crate) batches: Batches,
+    pub(crate) reading: Reading,
 }
 
 #[derive(Args, Debug)]
@@ -103,11 +95,7 @@ pub(crate) struct RegenerateOptions<O: Args> {
     #[command(flatten)]
     pub(crate) destination: O,
     #[command(flatten)]
-    pub(crate) connection: Connection,
-    #[command(flatten)]
-    pub(crate) choice: Choice,
-    #[command(flatten)]
-    pub(crate) batches: Batches,
+    pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) keep: Keep,
 }
