@@ -86,6 +86,7 @@ enum ConfigVerb {
 }
 
 fn main() -> ExitCode {
+    mirrorbus_librdkafka::share_heaps();
     let done = match Cli::parse().verb {
         Verb::Serve { config } => serve(&config),
         Verb::Config { verb: ConfigVerb::Example } => print(config::EXAMPLE),

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 mod admin;
+mod allocator;
 mod consumer;
 mod event;
 mod log;
@@ -17,6 +18,7 @@ pub use self::admin::{
     Isolation, Spec, TopicDescription, TopicRights, TopicsAsked, ask_topics, describe_topics, drain,
     list_offsets, topic_rights,
 };
+pub use self::allocator::share_heaps;
 pub use self::consumer::{ConsumedRecord, Fetched, Polled, fetch, poll};
 pub use self::log::{log, take_log};
 pub use self::producer::{Deliveries, Delivery, commit, flush, serve};

@@ -15,6 +15,7 @@ use super::error::BusError;
 use super::log::{Log, Next, Part, Producer, Questions, Record};
 use super::producer::TransactionalProducer;
 use super::read;
+use super::readers::Readers;
 use super::settings::BusSettings;
 use super::topics::{self, Kind};
 use crate::clock::Deadline;
@@ -36,7 +37,7 @@ const ELECTION_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Cluster {
     admin: AdminClient<DefaultClientContext>,
     producer: ClientConfig,
-    reader: ClientConfig,
+    readers: Readers,
     settings: BusSettings,
     runtime: Handle,
     /// Nothing was asked yet, or the last question got no answer.
@@ -53,9 +54,9 @@ impl Cluster {
             .admin()
             .create()
             .map_err(|error| BusError::kafka("create admin client", error.to_string()))?;
-        let (producer, reader) = (settings.producer(), settings.reader());
+        let (producer, readers) = (settings.producer(), Readers::new(settings.reader()));
         let in_doubt = AtomicBool::new(true);
-        Ok(Arc::new(Self { admin, producer, reader, settings, runtime, in_doubt }))
+        Ok(Arc::new(Self { admin, producer, readers, settings, runtime, in_doubt }))
     }
 
     /// A question is only put to a cluster that is there: its own time limit is for a slow one.
@@ -155,10 +156,13 @@ impl Log for Cluster {
         deadline: &Deadline,
         visit: &mut dyn FnMut(&Record<'_>) -> Result<Next, BusError>,
     ) -> Result<Vec<Part>, BusError> {
-        read::read(&self.reader, parts, deadline, visit)
+        read::read(&self.readers, parts, deadline, visit)
     }
 
     fn open(&self, id: &str, deadline: &Deadline) -> Result<Box<dyn Producer>, BusError> {
         Ok(Box::new(TransactionalProducer::open(&self.producer, id, deadline)?))
+    }
+    fn tidy(&self) {
+        self.readers.tidy();
     }
 }

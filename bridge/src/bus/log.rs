@@ -70,6 +70,9 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// [`BusError::Kafka`] when it could not.
     fn open(&self, id: &str, deadline: &Deadline) -> Result<Box<dyn Producer>, BusError>;
+
+    /// Closes what was kept for the next caller and is too old by now. Called now and then.
+    fn tidy(&self) {}
 }
 
 /// One transactional id's producer: a transaction at a time, begun, filled, confirmed, and ended in one of three ways.

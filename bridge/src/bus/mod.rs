@@ -26,6 +26,7 @@ mod pair;
 pub mod position;
 mod producer;
 mod read;
+mod readers;
 pub mod registry;
 mod row_data;
 mod rows;
@@ -152,8 +153,9 @@ impl Bus {
         if is_closed { None } else { session::positions_end(self, tenant).ok() }
     }
 
-    /// Closes the producers of tenants that were not called for `idle`.
+    /// Closes the producers of tenants that were not called for `idle`, and readers that nobody has used lately.
     pub fn close_idle(&self, idle: Duration) {
+        self.log.tidy();
         let slots: Vec<_> = self.tenants().values().cloned().collect();
         for slot in slots {
             if let Ok(mut session) = slot.session.try_lock()

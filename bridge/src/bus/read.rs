@@ -7,20 +7,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use mirrorbus_librdkafka::{self as librdkafka, ConsumedRecord, Fetched};
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::consumer::Consumer;
 
 use super::error::BusError;
 use super::log::{Next, Part, Record};
+use super::readers::{Reader, Readers};
 use crate::clock::Deadline;
 
 const POLL: Duration = Duration::from_millis(200);
 
 /// As [`super::log::Log::read`] says.
 pub(super) fn read(
-    config: &ClientConfig,
+    readers: &Readers,
     parts: &[Part],
     deadline: &Deadline,
     visit: &mut dyn FnMut(&Record<'_>) -> Result<Next, BusError>,
@@ -29,13 +27,52 @@ pub(super) fn read(
     if open.is_done() {
         return Ok(Vec::new());
     }
-    let consumer =
-        assign(config, open.parts()).map_err(|error| BusError::kafka("assign", error.to_string()))?;
+    let mut reader = readers.take()?;
+    reader.assign(open.parts())?;
+    while let Err(Failed { error, is_readers }) = go_on(&reader, &mut open, deadline, visit) {
+        if !is_readers || !reader.is_second_hand() {
+            return Err(error);
+        }
+        // What it tells may be from before, such as brokers that were away for a moment.
+        tracing::debug!(%error, "a reader that was used before failed; a new one goes on");
+        reader = readers.make()?;
+        reader.assign(open.parts())?;
+    }
+    readers.keep(reader);
+    Ok(open.left())
+}
+
+/// Why a read ended early.
+struct Failed {
+    error: BusError,
+    /// Another reader might do better.
+    is_readers: bool,
+}
+
+impl From<BusError> for Failed {
+    fn from(error: BusError) -> Self {
+        Self { error, is_readers: false }
+    }
+}
+
+impl Failed {
+    fn by_reader(reason: String) -> Self {
+        Self { error: BusError::kafka("read", reason), is_readers: true }
+    }
+}
+
+/// Reads until all is read or `visit` wants no more.
+fn go_on(
+    reader: &Reader,
+    open: &mut Open,
+    deadline: &Deadline,
+    visit: &mut dyn FnMut(&Record<'_>) -> Result<Next, BusError>,
+) -> Result<(), Failed> {
     while !open.is_done() {
         if deadline.is_over() {
-            return Err(BusError::Deadline { before: "the end of a topic was read" });
+            return Err(BusError::Deadline { before: "the end of a topic was read" }.into());
         }
-        match librdkafka::fetch(consumer.client(), deadline.left().min(POLL)) {
+        match librdkafka::fetch(reader.consumer().client(), deadline.left().min(POLL)) {
             Fetched::Nothing => {}
             Fetched::Record(record) => {
                 let record = view(&record);
@@ -47,12 +84,12 @@ pub(super) fn read(
             }
             Fetched::End { topic, partition, offset } => open.reached(&topic, partition, offset),
             Fetched::PartitionFailed { topic, partition, code } => {
-                return Err(BusError::kafka("read", format!("{topic}, partition {partition}: {code}")));
+                return Err(Failed::by_reader(format!("{topic}, partition {partition}: {code}")));
             }
-            Fetched::Failed(code) => return Err(BusError::kafka("read", code.to_string())),
+            Fetched::Failed(code) => return Err(Failed::by_reader(code.to_string())),
         }
     }
-    Ok(open.left())
+    Ok(())
 }
 
 fn view(record: &ConsumedRecord) -> Record<'_> {
@@ -109,18 +146,4 @@ impl Open {
     fn left(self) -> Vec<Part> {
         self.topics.into_values().flat_map(HashMap::into_values).collect()
     }
-}
-
-fn assign<'a>(
-    config: &ClientConfig,
-    parts: impl Iterator<Item = &'a Part>,
-) -> Result<BaseConsumer, KafkaError> {
-    let consumer: BaseConsumer = config.create()?;
-    librdkafka::take_log(consumer.client());
-    let mut assignment = TopicPartitionList::new();
-    for part in parts {
-        assignment.add_partition_offset(&part.topic, part.partition, Offset::Offset(part.from))?;
-    }
-    consumer.assign(&assignment)?;
-    Ok(consumer)
 }

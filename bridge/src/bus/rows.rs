@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
 use mirrorbus_schemas::header;
 use rdkafka::message::{Header, OwnedHeaders};
 use xxhash_rust::xxh3::xxh3_128;
@@ -55,7 +56,8 @@ pub(super) fn send(
     let mut counts = Counts::default();
     let (mut key, mut value) = (Vec::new(), Vec::new());
     let is_loading = rows.position.lsn == NO_LSN;
-    let mut inserted = HashSet::new();
+    let expected = if is_loading { rows.batches.iter().map(|batch| batch.operations.len()).sum() } else { 0 };
+    let mut inserted = HashSet::with_capacity_and_hasher(expected, RandomState::default());
     for batch in &rows.batches {
         let plan = plan(destination.table, rows, batch)?;
         let headers = Headers::new(destination, batch.lsn);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -38,7 +38,7 @@ pub(super) struct BodyReader {
 
 /// A whole body and its share of the memory budget.
 pub(super) struct HeldBody {
-    pub(super) bytes: BytesMut,
+    pub(super) bytes: Bytes,
     _share: OwnedSemaphorePermit,
 }
 
@@ -79,7 +79,7 @@ impl BodyReader {
                 share.merge(take(budget, (needed - held) * 1024)?);
             }
         }
-        Ok(HeldBody { bytes: self.read, _share: share })
+        Ok(HeldBody { bytes: self.read.freeze(), _share: share })
     }
 
     async fn read_chunk(&mut self, until: Instant) -> Result<(), BodyError> {

@@ -13,13 +13,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use sha2::{Digest, Sha256};
 
 use super::Receiver;
+use super::ahead::{Mark, PositionsEnd};
 use super::body::{BodyError, BodyReader, HeldBody};
 use super::slots::Slot;
 use crate::auth::{self, Application, Claims};
-use crate::bus::order::CallMark;
 use crate::bus::{Bus, Caller};
 use crate::clock::Deadline;
 use crate::failpoint;
@@ -28,9 +27,6 @@ use crate::soap::{
     ACTION_PREFIX, Answer, Call, Envelope, Fault, FaultCode, Operation, Signed, SoapError, TablePosition,
     fault,
 };
-
-/// Reading a smaller body takes less time than a second thread.
-const LARGE_BYTES: usize = 64 * 1024;
 
 /// What every caller is told whose token was not accepted.
 const NOT_ACCEPTED: &str = "the call was not accepted";
@@ -71,6 +67,14 @@ struct Accepted {
     application: Arc<Application<Arc<Bus>>>,
 }
 
+/// A whole call with an accepted token.
+struct Taken {
+    accepted: Accepted,
+    body: HeldBody,
+    mark: Mark,
+    positions_end: PositionsEnd,
+}
+
 /// Why a request is not answered by an operation.
 enum Refusal {
     /// Not a call in HTTP's own terms.
@@ -107,17 +111,13 @@ async fn answer(receiver: Arc<Receiver>, address: Option<Operation>, request: Re
         }
     };
     match taken {
-        Ok((accepted, body)) => carry_out(receiver, accepted, body, reference).await,
+        Ok(taken) => carry_out(receiver, taken, reference).await,
         Err(refusal) => refuse(&receiver, refusal, reference),
     }
 }
 
 /// Everything up to a whole body with an accepted token.
-async fn take(
-    receiver: &Receiver,
-    address: Option<Operation>,
-    request: Request,
-) -> Result<(Accepted, HeldBody), Refusal> {
+async fn take(receiver: &Receiver, address: Option<Operation>, request: Request) -> Result<Taken, Refusal> {
     let settings = &receiver.settings;
     let (head, body) = request.into_parts();
     check_media_type(&head.headers)?;
@@ -133,7 +133,12 @@ async fn take(
     if let Some(slot) = head.extensions.get::<Arc<Slot>>() {
         slot.keep();
     }
-    Ok((accepted, body.read_rest(announced, &receiver.budget).await?))
+    let is_whole = body.so_far().1;
+    let length = if is_whole { body.so_far().0.len() } else { announced.unwrap_or(usize::MAX) };
+    let positions_end = PositionsEnd::ask(&accepted.application.service, &accepted.claims.tenant, length);
+    let body = body.read_rest(announced, &receiver.budget).await?;
+    let mark = Mark::of(&accepted.claims, &body.bytes);
+    Ok(Taken { accepted, body, mark, positions_end })
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -241,13 +246,9 @@ fn refuse(receiver: &Receiver, refusal: Refusal, reference: Reference) -> Respon
 }
 
 /// Runs the call in a task of its own: it is finished even when nobody waits for its answer any more.
-async fn carry_out(
-    receiver: Arc<Receiver>,
-    accepted: Accepted,
-    body: HeldBody,
-    reference: Reference,
-) -> Response {
+async fn carry_out(receiver: Arc<Receiver>, taken: Taken, reference: Reference) -> Response {
     let deadline = Deadline::start(receiver.settings.call_timeout);
+    let Taken { accepted, body, mark, positions_end } = taken;
     let operation = accepted.operation;
     let (tracker, application) = (receiver.calls.clone(), accepted.application.service.name().to_owned());
     let (began, bytes) = (Instant::now(), body.bytes.len());
@@ -255,7 +256,8 @@ async fn carry_out(
         let Accepted { claims, operation, .. } = &accepted;
         let span = tracing::info_span!("call", tenant = %claims.tenant, %operation, %reference);
         let _entered = span.enter();
-        let (done, outcome) = run(&receiver, &accepted, &body.bytes, deadline, reference);
+        let known = Known { mark, positions_end, deadline };
+        let (done, outcome) = run(&receiver, &accepted, &body.bytes, known, reference);
         metrics::call(accepted.application.service.name(), operation.name(), outcome, bytes, began.elapsed());
         tell_data(&receiver, &accepted, outcome);
         done
@@ -293,11 +295,18 @@ enum Done {
     Fault(FaultCode, String),
 }
 
+/// What is known of a call besides its body.
+struct Known {
+    mark: Mark,
+    positions_end: PositionsEnd,
+    deadline: Deadline,
+}
+
 fn run(
     receiver: &Receiver,
     accepted: &Accepted,
     body: &[u8],
-    deadline: Deadline,
+    known: Known,
     reference: Reference,
 ) -> (Done, &'static str) {
     let began = Instant::now();
@@ -307,16 +316,11 @@ fn run(
         (Done::Answer(Answer::Failed { operation: *operation, message }), code)
     };
     let bus = &application.service;
-    let read = || {
-        Envelope::open(body, &receiver.settings.limits)
-            .map_err(SoapError::from)
-            .and_then(|envelope| envelope.read_call(bus.ignored_tables()))
-    };
-    let (call, (mark, positions_end)) = if body.len() < LARGE_BYTES {
-        (read(), (mark(claims, body), None))
-    } else {
-        beside(read, || (mark(claims, body), bus.positions_end(&claims.tenant)))
-    };
+    let call = Envelope::open(body, &receiver.settings.limits)
+        .map_err(SoapError::from)
+        .and_then(|envelope| envelope.read_call(bus.ignored_tables()));
+    let Known { mark, positions_end, deadline } = known;
+    let (mark, positions_end) = (mark.finish(), positions_end.answer());
     let caller = Caller { tenant: claims.tenant.clone(), mark, deadline, positions_end };
     let answered = match call {
         Ok(call) => {
@@ -358,26 +362,6 @@ fn run(
             (Done::Answer(Answer::Failed { operation: *operation, message }), "TOKEN")
         }
     }
-}
-
-/// Both at once.
-fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
-    std::thread::scope(|scope| {
-        let there = scope.spawn(there);
-        (here(), there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
-}
-
-/// What a call is known by: its token's time, and a digest of nonce and body.
-fn mark(claims: &Claims, body: &[u8]) -> CallMark {
-    let digest = Sha256::new().chain_update(&claims.nonce).chain_update(body).finalize();
-    let digest = digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        use fmt::Write;
-        let written = write!(text, "{byte:02x}");
-        debug_assert!(written.is_ok(), "writing to a string does not fail");
-        text
-    });
-    CallMark { token_time: claims.not_before, digest }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! from a commit under way. [`mod@serve`] owns connections and their limits, with [`head`], [`slots`] and [`stream`], [`admin`] the listener for operators.
 
 mod admin;
+mod ahead;
 mod body;
 mod call;
 mod describe;

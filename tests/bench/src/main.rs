@@ -61,6 +61,8 @@ enum Part {
 }
 
 fn main() -> ExitCode {
+    // The raw producer lives here, on the bridge's terms.
+    mirrorbus_librdkafka::share_heaps();
     match run(&Cli::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

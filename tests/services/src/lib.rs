@@ -15,6 +15,7 @@ mod ready;
 mod registry;
 mod services;
 mod settings;
+mod small_disk;
 pub mod versions;
 
 use std::sync::atomic::AtomicBool;
@@ -25,6 +26,7 @@ pub use postgres::Postgres;
 pub use registry::Storage;
 pub use services::{Options, Services};
 pub use settings::Proxied;
+pub use small_disk::SmallDisk;
 
 /// Downloads everything that [`Services::start`] needs, if it is not there yet.
 ///
