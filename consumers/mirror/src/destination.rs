@@ -25,7 +25,10 @@ use crate::table::value::Value;
 /// positions of it and of all batches since the last one that ended survive a power cut, all of them. Before that
 /// nobody who reads the destination sees any of it. When it returns an error, either all or none do, and the next
 /// [`Destination::load`] tells which.
-pub trait Destination {
+///
+/// **Threads.** Never more than one call at a time; [`Destination::apply`] may come on another thread than the rest, so
+/// that the next batch can be read meanwhile.
+pub trait Destination: Send {
     /// Takes a tenant over and tells what is durable of it; makes room for a tenant that was never seen. Gives up
     /// whatever batches did not end.
     ///

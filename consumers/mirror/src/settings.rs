@@ -37,8 +37,8 @@ pub struct Settings {
     pub batch_records: usize,
     /// How many bytes of records a transaction takes at most; one record is taken whatever its size.
     pub batch_bytes: usize,
-    /// How many bytes of records all tenants together keep in memory at most, beside what librdkafka fetches ahead: see
-    /// its `queued.max.messages.kbytes`.
+    /// How many bytes of records all tenants together keep in memory at most, beside a batch that is applied and one that
+    /// was prepared meanwhile, and what librdkafka fetches ahead: see its `queued.max.messages.kbytes`.
     pub total_bytes: usize,
     /// How long records wait for more of their tenant while its topics are not read to their ends.
     pub linger: Duration,

@@ -162,6 +162,11 @@ fn readiness_follows_a_destination_that_does_not_answer() {
     running.stop().unwrap();
 }
 
+/// Who notices first: the probe, or a listing that is under way.
+fn is_of_kafka(said: &str) -> bool {
+    said.contains("kafka has not answered") || said.contains("topics could not be listed")
+}
+
 #[test]
 fn readiness_follows_kafka_whether_it_is_gone_or_silent() {
     let folder = TempDir::new().unwrap();
@@ -184,7 +189,7 @@ fn readiness_follows_kafka_whether_it_is_gone_or_silent() {
     until_ready(&admin, 200, SHOWS);
 
     proxy.cut();
-    assert!(until_ready(&admin, 503, SHOWS).contains("kafka has not answered"));
+    assert!(is_of_kafka(&until_ready(&admin, 503, SHOWS)));
     // So long that librdkafka connects anew less often.
     std::thread::sleep(Duration::from_secs(25));
     source.commit(rows(&contact, 3..6));
@@ -195,7 +200,7 @@ fn readiness_follows_kafka_whether_it_is_gone_or_silent() {
 
     let frozen = Conditions { frozen: true, ..Conditions::default() };
     proxy.set_all(Direction::Down, frozen);
-    assert!(until_ready(&admin, 503, SHOWS).contains("kafka has not answered"));
+    assert!(is_of_kafka(&until_ready(&admin, 503, SHOWS)));
     proxy.set_all(Direction::Down, Conditions::default());
     until_ready(&admin, 200, IS_OVER);
     running.stop().unwrap();

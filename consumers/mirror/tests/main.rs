@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod ahead;
 mod contested;
 mod cycles;
 mod destination;

@@ -1,4 +1,5 @@
 use mirrorbus_mirror::{Move, Position};
+use services::SmallDisk;
 use tempfile::TempDir;
 
 use super::*;
@@ -235,6 +236,26 @@ fn a_full_disk_moves_nothing_and_the_mirror_goes_on_when_there_is_room() {
     assert_eq!(sqlite.load(&tenant()).unwrap(), before);
     apply(&mut sqlite, 1, 3, vec![upsert(2, "y"), upsert(3, &long)]).unwrap();
     assert_eq!(ask::<i64>(&reader(folder.path()), "SELECT length(name) FROM contact WHERE id = 3"), 20_000);
+}
+
+#[test]
+fn a_small_disk_that_is_full_keeps_what_is_durable_and_takes_more_once_it_has_grown() {
+    let Some(disk) = SmallDisk::mount(2) else {
+        println!("SKIPPED: no file system can be mounted here, which needs root");
+        return;
+    };
+    let mut sqlite = mirror(disk.path(), 1);
+    let long = "x".repeat(20_000);
+    let write = |sqlite: &mut Sqlite, next: i64| apply(sqlite, next, next + 1, vec![upsert(next, &long)]);
+    let full = (1..500).find(|next| write(&mut sqlite, *next).is_err()).expect("the disk never filled up");
+    let kept = |disk: &SmallDisk| ask::<i64>(&reader(disk.path()), "SELECT count(*) FROM contact");
+    assert_eq!(kept(&disk), full - 1);
+    assert!(disk.resize(32));
+    let memory = sqlite.load(&tenant()).unwrap();
+    assert_eq!(memory.positions.values().cloned().collect::<Vec<_>>(), [position(full)]);
+    assert!(memory.damaged.is_empty());
+    write(&mut sqlite, full).unwrap();
+    assert_eq!(kept(&disk), full);
 }
 
 #[test]

@@ -182,6 +182,9 @@ fn of_two_mirrors_in_postgresql_the_one_that_stood_still_stops_and_changes_nothi
     stood_still(|_| Kept::in_postgres());
 }
 
+/// As an operator's debugger or a suspended machine would have it.
+const STOOD_STILL: Duration = Duration::from_secs(60);
+
 fn stood_still(kept: impl FnOnce(&World) -> Kept) {
     let (world, _bridge, vendor) = World::with_bridge();
     let kept = kept(&world);
@@ -194,6 +197,7 @@ fn stood_still(kept: impl FnOnce(&World) -> Kept) {
     change(&vendor, 0);
     first.failpoints.wait_for(FETCHED);
     first.pause();
+    let paused = Instant::now();
     let second = kept.start(&world);
     for n in 1..4 {
         change(&vendor, n * 10);
@@ -203,6 +207,8 @@ fn stood_still(kept: impl FnOnce(&World) -> Kept) {
     wait_until("the other has all", || kept.position(&world, "contact") >= end);
     let after = names_of(&kept, &world);
     first.failpoints.release(FETCHED);
+    // The other was done long before.
+    std::thread::sleep(STOOD_STILL.saturating_sub(paused.elapsed()));
     first.resume();
     assert_eq!(first.code(), FENCED);
     assert_eq!(names_of(&kept, &world), after);

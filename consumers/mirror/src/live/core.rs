@@ -5,6 +5,7 @@
 //! other processes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mirrorbus_librdkafka::Fetched;
@@ -17,7 +18,7 @@ use crate::error::{Fault, MirrorError, chain};
 use crate::live::command::Commands;
 use crate::live::share::Share;
 use crate::live::tenant::Live;
-use crate::live::watched::Watched;
+use crate::live::watched::Shared;
 use crate::settings::Settings;
 use crate::source::reader::Reader;
 use crate::source::registry::Registry;
@@ -47,7 +48,7 @@ pub(crate) struct Core<'d, D> {
     pub(crate) settings: Settings,
     pub(crate) stop: Stop,
     pub(crate) registry: Registry,
-    pub(crate) destination: Watched<'d, D>,
+    pub(crate) destination: Arc<Shared<'d, D>>,
     pub(crate) watch: Watch,
     pub(crate) seats: BTreeMap<Tenant, Seat>,
     /// The pause that the next fault of a tenant costs.
@@ -84,7 +85,7 @@ impl<'d, D: Destination> Core<'d, D> {
             share: Share::join(settings, watch)?,
             settings: settings.clone(),
             stop: stop.clone(),
-            destination: Watched::new(destination, watch.clone()),
+            destination: Shared::new(destination, watch.clone()),
             watch: watch.clone(),
             seats: BTreeMap::new(),
             pauses: HashMap::new(),
@@ -114,19 +115,19 @@ impl<'d, D: Destination> Core<'d, D> {
                 self.check_destination()?;
                 self.observe();
             }
-            self.take_in();
+            self.take_in(self.patience());
             self.flush_ready()?;
         }
         Ok(())
     }
 
     /// Takes in what librdkafka has, or waits for something.
-    fn take_in(&mut self) {
+    pub(crate) fn take_in(&mut self, patience: Duration) {
         let begun = Instant::now();
         loop {
             let fetched = match self.reader.fetch(Duration::ZERO) {
                 Fetched::Nothing if begun.elapsed() >= LOOK => return,
-                Fetched::Nothing => self.reader.fetch(self.patience()),
+                Fetched::Nothing => self.reader.fetch(patience),
                 fetched => fetched,
             };
             if self.take(fetched) || begun.elapsed() >= LOOK {
@@ -151,7 +152,6 @@ impl<'d, D: Destination> Core<'d, D> {
             Fetched::Record(record) => {
                 let Some(tenant) = self.owners.get(record.topic()) else { return false };
                 if let Some(Seat::Live(live)) = self.seats.get_mut(tenant) {
-                    self.destination.will_take(tenant, &record);
                     live.take(record);
                     return live.is_full(&self.settings);
                 }
@@ -218,7 +218,7 @@ impl<'d, D: Destination> Core<'d, D> {
     pub(crate) fn let_go(&mut self, tenant: &Tenant) {
         if let Some(Seat::Live(live)) = self.seats.remove(tenant) {
             end(&self.reader, &live.partitions());
-            self.destination.release(tenant);
+            self.destination.lock().release(tenant);
         }
     }
 

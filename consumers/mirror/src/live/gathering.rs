@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use mirrorbus_librdkafka::ConsumedRecord;
 use mirrorbus_schemas::topic::Table;
 
-use crate::destination::{Batch, Cycle, TableMemory};
+use crate::destination::{Batch, Cycle};
 use crate::error::{Fault, RecordFault};
 use crate::live::event::{self, Completed, Effect, Events, Pending, Reach};
+use crate::live::prepared::Decoded;
 use crate::live::tenant::Live;
 use crate::pattern::Patterns;
 use crate::source::reader::Feed;
@@ -37,8 +38,8 @@ pub(crate) struct Gathered<'r> {
 }
 
 impl Gathered<'_> {
-    /// Decodes the rows. Gives what to remember of the tables, too.
-    pub(crate) fn batch(&self, live: &Live) -> Result<(Batch<'_>, Vec<(Table, TableMemory)>), Fault> {
+    /// Decodes the rows.
+    pub(crate) fn batch(&self, live: &Live) -> Result<Decoded<'_>, Fault> {
         let caught_up_ms = live.caught_up_ms();
         let mut moves = live.moves(&self.events);
         if caught_up_ms.is_some() {
@@ -52,7 +53,7 @@ impl Gathered<'_> {
             batch.tables.push(change);
             memories.push((table.clone(), memory));
         }
-        Ok((batch, memories))
+        Ok(Decoded { batch, memories })
     }
 }
 

@@ -52,7 +52,7 @@ impl<D: Destination> Core<'_, D> {
             Some(Seat::Aside { until }) if *until > Instant::now() => return Ok(()),
             _ => {}
         }
-        let memory = self.destination.load(tenant)?;
+        let memory = self.destination.lock().load(tenant)?;
         let tables = memory.tables.values().filter(|table| table.columns.is_some()).count();
         tracing::info!(%tenant, tables, partitions = memory.positions.len(), "mirroring");
         let live = Live::new(&self.settings, tenant, memory, now_ms());

@@ -11,6 +11,7 @@ use crate::admin::Sample;
 use crate::destination::Destination;
 use crate::error::{Fault, MirrorError};
 use crate::live::core::{Core, Seat};
+use crate::live::tally::older;
 use crate::live::tenant::Live;
 
 type Ends = HashMap<(String, i32), i64>;
@@ -20,6 +21,7 @@ impl<D: Destination> Core<'_, D> {
     pub(crate) fn observe(&mut self) {
         self.forget_gone();
         let ends = self.ends();
+        let destination = self.destination.lock();
         for (tenant, seat) in &self.seats {
             let Seat::Live(live) = seat else { continue };
             let has_all = live.is_at_end() && live.since.is_none();
@@ -28,14 +30,15 @@ impl<D: Destination> Core<'_, D> {
             }
             let sample = Sample {
                 topics: live.topics.len(),
-                to_go: ends.as_ref().map(|ends| to_go(live, ends) + self.destination.held(tenant)),
-                oldest_ms: self.destination.oldest_ms(tenant),
+                to_go: ends.as_ref().map(|ends| to_go(live, ends) + destination.held(tenant)),
+                oldest_ms: older(destination.oldest_ms(tenant), live.tally.oldest_ms),
                 caught_up_ms: live.memory.caught_up_ms,
                 cycle: live.memory.cycle.clone(),
                 is_well: !self.pauses.contains_key(tenant),
             };
             self.watch.sampled(tenant, sample);
         }
+        drop(destination);
         let contested = self.share.iter().flat_map(|share| share.contested());
         let tenants: BTreeSet<&Tenant> = self.seats.keys().chain(contested).collect();
         self.watch.keep(&tenants);
@@ -75,7 +78,7 @@ impl<D: Destination> Core<'_, D> {
         let after = self.checked.take().map_or(Bound::Unbounded, Bound::Excluded);
         let next = self.seats.range((after, Bound::Unbounded)).find_map(is_live);
         let Some(tenant) = next.or_else(|| self.seats.iter().find_map(is_live)) else { return Ok(()) };
-        let answer = self.destination.check(&tenant).map_err(Fault::Destination);
+        let answer = self.destination.lock().check(&tenant).map_err(Fault::Destination);
         self.checked = Some(tenant.clone());
         self.settle(&tenant, answer)
     }

@@ -32,7 +32,7 @@ impl Live {
         let Some(live) = self.topics.remove(topic) else { return Vec::new() };
         self.behind -= live.partitions.iter().filter(|partition| !partition.is_at_end).count();
         self.inbox.retain(|record| record.topic() != topic);
-        self.inbox_bytes = self.inbox.iter().map(size).sum();
+        self.weigh_inbox();
         if live.topic.feed == Feed::Cycles {
             self.events = Events::default();
         }
@@ -87,6 +87,7 @@ impl Live {
         progress.is_at_end = false;
         self.behind += usize::from(was_at_end);
         self.inbox_bytes += size(&record);
+        self.tally.take(&record);
         self.inbox.push(record);
         self.stir();
     }

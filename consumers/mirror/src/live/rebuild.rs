@@ -10,6 +10,7 @@ use crate::error::Fault;
 use crate::live::caught_up::now_ms;
 use crate::live::core::{Core, Seat, end};
 use crate::live::flush::remember;
+use crate::live::tally::Tally;
 use crate::live::tenant::Live;
 use crate::live::whole::Whole;
 use crate::source::reader::{Feed, Topic};
@@ -90,7 +91,7 @@ impl<D: Destination> Core<'_, D> {
             memory = Some((change.table.clone(), kept));
             batch.tables.push(change);
         }
-        self.destination.apply(tenant, &batch)?;
+        self.destination.lock().apply(tenant, &batch, &Tally::default())?;
         self.watch.rebuilt(reason.rule);
         remember(live, &batch, memory);
         live.is_held = true;

@@ -9,12 +9,19 @@ use mirrorbus_schemas::topic::{Prefix, Table, Tenant};
 use crate::destination::{Memory, Move, Position};
 use crate::live::caught_up::Stamps;
 use crate::live::event::{Events, Reach};
+use crate::live::tally::Tally;
 use crate::live::whole::Whole;
 use crate::settings::Settings;
 use crate::source::reader::{Feed, Topic};
 
 /// What librdkafka keeps of a record beside its key and value.
 const OVERHEAD_BYTES: usize = 256;
+
+/// Records that wait to be applied.
+pub(crate) struct Inbox {
+    pub(crate) records: Vec<ConsumedRecord>,
+    pub(crate) tally: Tally,
+}
 
 /// Where to read on: topic, partition, next offset.
 pub(crate) type Start = (String, i32, i64);
@@ -51,6 +58,8 @@ pub(crate) struct Live {
     pub(crate) listed: HashSet<String>,
     pub(crate) inbox: Vec<ConsumedRecord>,
     pub(crate) inbox_bytes: usize,
+    /// Of the inbox.
+    pub(crate) tally: Tally,
     /// Since when something waits to be applied.
     pub(crate) since: Option<Instant>,
     pub(crate) events: Events,
@@ -83,6 +92,7 @@ impl Live {
             listed: HashSet::new(),
             inbox: Vec::new(),
             inbox_bytes: 0,
+            tally: Tally::default(),
             since: None,
             events: Events::default(),
             whole,
@@ -107,17 +117,29 @@ impl Live {
     }
 
     /// What was read and is not applied yet.
-    pub(crate) fn empty_inbox(&mut self) -> Vec<ConsumedRecord> {
+    pub(crate) fn empty_inbox(&mut self) -> Inbox {
         self.inbox_bytes = 0;
         self.since = None;
-        std::mem::take(&mut self.inbox)
+        Inbox { records: std::mem::take(&mut self.inbox), tally: std::mem::take(&mut self.tally) }
     }
 
     /// Puts back what could not be applied yet.
-    pub(crate) fn refill_inbox(&mut self, inbox: Vec<ConsumedRecord>) {
-        self.inbox_bytes = inbox.iter().map(size).sum();
-        self.inbox = inbox;
+    pub(crate) fn refill_inbox(&mut self, records: Vec<ConsumedRecord>) {
+        self.inbox = records;
+        self.weigh_inbox();
         self.stir();
+    }
+
+    /// Sums up what waits.
+    pub(crate) fn weigh_inbox(&mut self) {
+        self.inbox_bytes = self.inbox.iter().map(size).sum();
+        self.tally = Tally::default();
+        self.inbox.iter().for_each(|record| self.tally.take(record));
+    }
+
+    /// Whether the next batch can be prepared while one is applied: nothing depends on what becomes of that.
+    pub(crate) fn goes_straight_on(&self) -> bool {
+        self.whole.is_none() && self.rebuilds.is_empty() && !self.is_held && !self.is_spoilt
     }
 
     /// Whether everything that is there was read.

@@ -32,7 +32,7 @@ impl<D: Destination> Core<'_, D> {
     pub(crate) fn tell_cycle(&mut self, tenant: &Tenant) -> Result<(), Fault> {
         let Some(Seat::Live(live)) = self.seats.get_mut(tenant) else { return Ok(()) };
         let Some((_, cycle)) = live.events.telling.clone() else { return Ok(()) };
-        self.destination.after_cycle(tenant, &cycle)?;
+        self.destination.lock().after_cycle(tenant, &cycle)?;
         tracing::info!(%tenant, cycle = cycle.id, "a cycle is whole");
         self.run_command(tenant, &cycle);
         Ok(())

@@ -1,14 +1,30 @@
 //! The destination, with everything that is said to it counted and timed.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use mirrorbus_librdkafka::ConsumedRecord;
 use mirrorbus_schemas::topic::Tenant;
 
 use crate::admin::{Watch, Written};
 use crate::destination::{Applied, Batch, Cycle, Destination, DestinationError, Memory, Row};
 use crate::failpoint;
+use crate::live::tally::{Tally, older};
+
+/// A destination that batches are applied to beside the reading of the next ones: whoever wants something else of it
+/// waits until that is done.
+pub(crate) struct Shared<'d, D>(Mutex<Watched<'d, D>>);
+
+impl<'d, D: Destination> Shared<'d, D> {
+    pub(crate) fn new(inner: &'d mut D, watch: Watch) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Watched::new(inner, watch))))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Watched<'d, D>> {
+        // A thread that panicked with it ends the mirror.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 pub(crate) struct Watched<'d, D> {
     inner: &'d mut D,
@@ -16,38 +32,19 @@ pub(crate) struct Watched<'d, D> {
     open: HashMap<Tenant, Open>,
 }
 
-/// What was read, or written, and is not durable.
+/// What was written and is not durable.
 #[derive(Default)]
 struct Open {
     written: Written,
     oldest_ms: Option<i64>,
 }
 
-impl Open {
-    fn take(&mut self, record: &ConsumedRecord) {
-        let size = record.key().map_or(0, <[u8]>::len) + record.payload().map_or(0, <[u8]>::len);
-        self.written.records += 1;
-        self.written.bytes += size as u64;
-        let Some(time) = record.timestamp_ms() else { return };
-        self.written.newest_ms = self.written.newest_ms.max(Some(time));
-        self.oldest_ms = Some(self.oldest_ms.map_or(time, |oldest| oldest.min(time)));
-    }
-}
-
 impl<'d, D: Destination> Watched<'d, D> {
-    pub(crate) fn new(inner: &'d mut D, watch: Watch) -> Self {
+    fn new(inner: &'d mut D, watch: Watch) -> Self {
         Self { inner, watch, open: HashMap::new() }
     }
 
-    /// A record was read, and goes into the tenant's next batch.
-    pub(crate) fn will_take(&mut self, tenant: &Tenant, record: &ConsumedRecord) {
-        match self.open.get_mut(tenant) {
-            Some(open) => open.take(record),
-            None => self.open.entry(tenant.clone()).or_default().take(record),
-        }
-    }
-
-    /// Time of the oldest record that was read and is not durable.
+    /// Time of the oldest record that was written and is not durable.
     pub(crate) fn oldest_ms(&self, tenant: &Tenant) -> Option<i64> {
         self.open.get(tenant)?.oldest_ms
     }
@@ -57,34 +54,34 @@ impl<'d, D: Destination> Watched<'d, D> {
         self.open.get(tenant).map_or(0, |open| open.written.passed)
     }
 
-    /// What was read of the tenant is forgotten.
-    pub(crate) fn forget(&mut self, tenant: &Tenant) {
-        self.open.remove(tenant);
-    }
-
     fn timed<T>(&mut self, tenant: &Tenant, call: impl FnOnce(&mut D) -> T) -> T {
         self.watch.busy(Some(tenant));
         let answer = call(self.inner);
         self.watch.busy(None);
         answer
     }
-}
 
-impl<D: Destination> Destination for Watched<'_, D> {
-    fn load(&mut self, tenant: &Tenant) -> Result<Memory, DestinationError> {
-        self.forget(tenant);
+    pub(crate) fn load(&mut self, tenant: &Tenant) -> Result<Memory, DestinationError> {
+        self.open.remove(tenant);
         self.timed(tenant, |inner| inner.load(tenant))
     }
 
-    fn apply(&mut self, tenant: &Tenant, batch: &Batch<'_>) -> Result<Applied, DestinationError> {
+    /// Applies a batch of records that `tally` tells of.
+    pub(crate) fn apply(
+        &mut self,
+        tenant: &Tenant,
+        batch: &Batch<'_>,
+        tally: &Tally,
+    ) -> Result<Applied, DestinationError> {
         failpoint::reach(failpoint::FETCHED);
         let begun = Instant::now();
         let applied = self.timed(tenant, |inner| inner.apply(tenant, batch))?;
         failpoint::reach(failpoint::COMMITTED);
-        let written = &mut self.open.entry(tenant.clone()).or_default().written;
-        count(batch, written);
+        let open = self.open.entry(tenant.clone()).or_default();
+        open.oldest_ms = older(open.oldest_ms, tally.oldest_ms);
+        count(batch, tally, &mut open.written);
         if batch.ends {
-            self.watch.applied(tenant, written, begun.elapsed());
+            self.watch.applied(tenant, &open.written, begun.elapsed());
             self.open.remove(tenant);
         } else {
             self.watch.held(tenant, begun.elapsed());
@@ -93,21 +90,24 @@ impl<D: Destination> Destination for Watched<'_, D> {
     }
 
     /// What an operator runs after a cycle takes the time that it takes.
-    fn after_cycle(&mut self, tenant: &Tenant, cycle: &Cycle) -> Result<(), DestinationError> {
+    pub(crate) fn after_cycle(&mut self, tenant: &Tenant, cycle: &Cycle) -> Result<(), DestinationError> {
         self.inner.after_cycle(tenant, cycle)
     }
 
-    fn release(&mut self, tenant: &Tenant) {
-        self.forget(tenant);
+    pub(crate) fn release(&mut self, tenant: &Tenant) {
+        self.open.remove(tenant);
         self.timed(tenant, |inner| inner.release(tenant));
     }
 
-    fn check(&mut self, tenant: &Tenant) -> Result<(), DestinationError> {
+    pub(crate) fn check(&mut self, tenant: &Tenant) -> Result<(), DestinationError> {
         self.timed(tenant, |inner| inner.check(tenant))
     }
 }
 
-fn count(batch: &Batch<'_>, written: &mut Written) {
+fn count(batch: &Batch<'_>, tally: &Tally, written: &mut Written) {
+    written.records += tally.records;
+    written.bytes += tally.bytes;
+    written.newest_ms = written.newest_ms.max(tally.newest_ms);
     for change in &batch.tables {
         let deletes = change.rows.iter().filter(|row| matches!(row, Row::Delete(_))).count();
         written.deletes += deletes as u64;
@@ -169,19 +169,19 @@ mod tests {
             let line = format!("mirror_transactions_held{{application=\"crm\"}} {held}\n");
             watch.metrics().unwrap().contains(&line)
         };
-        watched.apply(&tenant, &batch(0, 7, false)).unwrap();
+        watched.apply(&tenant, &batch(0, 7, false), &Tally::default()).unwrap();
         assert_eq!((counted(), watched.held(&tenant)), (Some((0, 0, 0)), 7));
         assert!(is_held(1));
-        watched.apply(&tenant, &batch(7, 9, true)).unwrap();
+        watched.apply(&tenant, &batch(7, 9, true), &Tally::default()).unwrap();
         assert_eq!((counted(), watched.held(&tenant)), (Some((2, 2, 9)), 0));
         assert!(is_held(0));
 
-        watched.apply(&tenant, &batch(9, 12, false)).unwrap();
+        watched.apply(&tenant, &batch(9, 12, false), &Tally::default()).unwrap();
         watched.inner.0 = false;
-        assert!(watched.apply(&tenant, &batch(12, 13, true)).is_err());
+        assert!(watched.apply(&tenant, &batch(12, 13, true), &Tally::default()).is_err());
         watched.load(&tenant).unwrap();
         watched.inner.0 = true;
-        watched.apply(&tenant, &batch(9, 10, true)).unwrap();
+        watched.apply(&tenant, &batch(9, 10, true), &Tally::default()).unwrap();
         assert_eq!(counted(), Some((3, 3, 10)), "what was given up is counted when it comes again");
     }
 }

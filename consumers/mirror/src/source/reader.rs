@@ -170,12 +170,46 @@ impl Reader {
         if partitions.is_empty() {
             return Ok(());
         }
+        let beginnings = self.beginnings(partitions);
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (topic, partition, next) in partitions {
-            let offset = if *next == 0 { Offset::Beginning } else { Offset::Offset(*next) };
+            let offset = match beginnings.get(&(topic.clone(), *partition)) {
+                Some(first) => Offset::Offset(*first),
+                None if *next == 0 => Offset::Beginning,
+                None => Offset::Offset(*next),
+            };
             list.add_partition_offset(topic, *partition, offset)?;
         }
-        self.consumer.incremental_assign(&list)
+        self.consumer.incremental_assign(&list)?;
+        self.learn_leaders(partitions);
+        Ok(())
+    }
+
+    /// A client that is connected already looks for the leader of a new topic once a second, unless it hears of it.
+    fn learn_leaders(&self, partitions: &[(String, i32, i64)]) {
+        let is_only =
+            |(first, _, _): &&(String, i32, i64)| partitions.iter().all(|(topic, _, _)| topic == first);
+        let only = partitions.first().filter(is_only).map(|(topic, _, _)| topic.as_str());
+        if let Err(error) = self.consumer.fetch_metadata(only, ENDS_TIMEOUT) {
+            tracing::debug!(%error, "the leaders of topics are not known yet");
+        }
+    }
+
+    /// First offsets of the partitions that are to be read from their beginning. A consumer finds them, too, but waits
+    /// half a second first where it does not know the leader. Empty where Kafka does not tell.
+    fn beginnings(&self, partitions: &[(String, i32, i64)]) -> HashMap<(String, i32), i64> {
+        let from_beginning = partitions.iter().filter(|(_, _, next)| *next == 0);
+        let wanted: Vec<_> =
+            from_beginning.map(|(topic, partition, _)| (topic.clone(), *partition)).collect();
+        if wanted.is_empty() {
+            return HashMap::new();
+        }
+        let (client, isolation) = (self.admin.inner(), Isolation::ReadUncommitted);
+        let first = librdkafka::list_offsets(client, &wanted, Spec::Earliest, isolation, ENDS_TIMEOUT);
+        first.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the beginnings of topics are not known");
+            HashMap::new()
+        })
     }
 
     /// Ends reading partitions; records of them that wait in librdkafka's queues never come.
