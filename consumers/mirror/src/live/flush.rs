@@ -1,10 +1,4 @@
-//! One batch of one tenant: confirm its topics, gather, apply, remember.
-//!
-//! A batch is applied only after its topics' ids were asked for once more, later than its last record was read. Ids
-//! never come back, so an id that is still the one followed proves that every record came from that very topic, also
-//! when a topic was deleted and its successor has already grown past our offset, which no error tells. A broker that
-//! answers with an id that is no longer true can delay that proof, not prevent it: the next listing finds the other
-//! id, and the table is read anew.
+//! Batches, one after another: apply, remember, and prepare the next meanwhile.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,8 +12,6 @@ use crate::live::core::{Core, Seat, end};
 use crate::live::prepared::{Prepared, Unprepared};
 use crate::live::tenant::Live;
 
-/// Between two questions to a Kafka that does not answer.
-pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Fewer records are applied before a thread has started.
 const LARGE: u64 = 1000;
 /// How long records are waited for while a batch is applied, before it is asked whether that is done.

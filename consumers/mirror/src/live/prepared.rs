@@ -1,4 +1,12 @@
 //! From a tenant's inbox to a batch that can be applied.
+//!
+//! A batch is applied only after its topics' ids were asked for once more, later than its last record was read. Ids
+//! never come back, so an id that is still the one followed proves that every record came from that very topic, also
+//! when a topic was deleted and its successor has already grown past our offset, which no error tells. A broker that
+//! answers with an id that is no longer true can delay that proof, not prevent it: the next listing finds the other
+//! id, and the table is read anew.
+
+use std::time::Duration;
 
 use mirrorbus_librdkafka::{ConsumedRecord, TopicsAsked};
 use mirrorbus_schemas::topic::{Table, Tenant};
@@ -8,10 +16,12 @@ use crate::destination::{Batch, Destination, TableMemory};
 use crate::error::Fault;
 use crate::live::core::{Core, Seat};
 use crate::live::event::Events;
-use crate::live::flush::ASK_AGAIN;
 use crate::live::gathering::{Gathered, Gathering};
 use crate::live::tally::Tally;
 use crate::live::tenant::Inbox;
+
+/// Between two questions to a Kafka that does not answer.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 self_cell!(
     /// Changes, in the records that they are read from.
