@@ -12,7 +12,7 @@ use mirrorbus_schemas::topic::Tenant;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::SqliteError;
-use crate::layout;
+use crate::{checkpoint, layout};
 
 /// Readers hold no lock that a writer waits for in WAL; another mirror's transaction, an exchange or a checkpoint can.
 const BUSY: Duration = Duration::from_secs(10);
@@ -43,6 +43,7 @@ pub(crate) fn open_to_write(path: &Path) -> Result<Connection, SqliteError> {
         connection.pragma_update(None, name, value).map_err(failed())?;
     }
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    checkpoint::beside(&mut connection, path).map_err(failed())?;
     layout::bring(&mut connection, path)?;
     Ok(connection)
 }

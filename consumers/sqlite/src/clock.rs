@@ -1,9 +1,11 @@
 //! Dates and times as texts.
 //!
-//! Written digit by digit: a row has several of them, and a formatter costs more than all of SQLite's work on the row.
+//! Written pair by pair of digits, in 32 bits wherever the numbers fit: a row has several of them, and a formatter costs
+//! more than all of SQLite's work on the row.
 //! Whoever reads one writes it again and compares, so reading takes more forms than writing gives, and no other care.
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
+const MILLIS_PER_DAY: i64 = 86_400_000;
 /// Days from 0000-03-01, where the counting of years begins so that a leap day ends one, to 1970-01-01.
 const EPOCH: i64 = 719_468;
 const DAYS_PER_ERA: i64 = 146_097;
@@ -13,14 +15,7 @@ const LAST_DAY: i64 = 2_932_896;
 
 /// `YYYY-MM-DD`, from days since 1970; `None`, and nothing written, outside the years 1 to 9999.
 pub(crate) fn date(days: i64, text: &mut Vec<u8>) -> Option<()> {
-    if !(FIRST_DAY..=LAST_DAY).contains(&days) {
-        return None;
-    }
-    let (year, month, day) = civil(days);
-    let [y1, y2] = two(year / 100);
-    let [y3, y4] = two(year % 100);
-    let ([m1, m2], [d1, d2]) = (two(month), two(day));
-    text.extend([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]);
+    text.extend_from_slice(&date_text(days)?);
     Some(())
 }
 
@@ -29,11 +24,11 @@ pub(crate) fn time(micros: i64, text: &mut Vec<u8>) -> Option<()> {
     if !(0..MICROS_PER_DAY).contains(&micros) {
         return None;
     }
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let ([h1, h2], [m1, m2], [s1, s2]) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60));
+    let fraction = (micros % 1_000_000) as u32;
     let ([f1, f2], [f3, f4], [f5, f6]) =
         (two(fraction / 10_000), two(fraction / 100 % 100), two(fraction % 100));
-    text.extend([h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3, f4, f5, f6]);
+    text.extend_from_slice(&clock_text((micros / 1_000_000) as u32));
+    text.extend_from_slice(&[b'.', f1, f2, f3, f4, f5, f6]);
     Some(())
 }
 
@@ -46,9 +41,31 @@ pub(crate) fn micros(number: i64, text: &mut Vec<u8>) -> Option<()> {
 
 /// `YYYY-MM-DD HH:MM:SS.fff`, from milliseconds since 1970.
 pub(crate) fn millis(number: i64, text: &mut Vec<u8>) -> Option<()> {
-    micros(number.checked_mul(1000)?, text)?;
-    text.truncate(text.len().saturating_sub(3));
+    let date = date_text(number.div_euclid(MILLIS_PER_DAY))?;
+    let millis = number.rem_euclid(MILLIS_PER_DAY) as u32;
+    let ([_, f1], [f2, f3]) = (two(millis % 1000 / 100), two(millis % 100));
+    text.extend_from_slice(&date);
+    text.push(b' ');
+    text.extend_from_slice(&clock_text(millis / 1000));
+    text.extend_from_slice(&[b'.', f1, f2, f3]);
     Some(())
+}
+
+/// `YYYY-MM-DD`.
+fn date_text(days: i64) -> Option<[u8; 10]> {
+    if !(FIRST_DAY..=LAST_DAY).contains(&days) {
+        return None;
+    }
+    let (year, month, day) = civil((days + EPOCH) as u32);
+    let ([y1, y2], [y3, y4]) = (two(year / 100), two(year % 100));
+    let ([m1, m2], [d1, d2]) = (two(month), two(day));
+    Some([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2])
+}
+
+/// `HH:MM:SS`, from seconds since midnight.
+fn clock_text(seconds: u32) -> [u8; 8] {
+    let ([h1, h2], [m1, m2], [s1, s2]) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60));
+    [h1, h2, b':', m1, m2, b':', s1, s2]
 }
 
 /// Microseconds since 1970, from a date and a time.
@@ -75,10 +92,20 @@ pub(crate) fn read_time(text: &[u8]) -> Option<i64> {
     Some(seconds * 1_000_000 + micros)
 }
 
+/// 00 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 /// Two digits of a number below 100.
-fn two(number: i64) -> [u8; 2] {
-    let number = u8::try_from(number).unwrap_or_default();
-    [b'0' + number / 10, b'0' + number % 10]
+fn two(number: u32) -> [u8; 2] {
+    PAIRS.get(number as usize).copied().unwrap_or_default()
 }
 
 fn number(digits: &[u8]) -> Option<i64> {
@@ -88,17 +115,18 @@ fn number(digits: &[u8]) -> Option<i64> {
     })
 }
 
-/// Year, month and day of a day. Years are counted from March, in eras of 400, as Howard Hinnant's `civil_from_days`.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + EPOCH;
-    let (era, day) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
+/// Year, month and day, from days since 0000-03-01. Years are counted from March, in eras of 400, as Howard Hinnant's
+/// `civil_from_days`.
+fn civil(days: u32) -> (u32, u32, u32) {
+    const PER_ERA: u32 = DAYS_PER_ERA as u32;
+    let (era, day) = (days / PER_ERA, days % PER_ERA);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let is_new_year = month >= 10;
     let month = if is_new_year { month - 9 } else { month + 3 };
-    (era * 400 + year + i64::from(is_new_year), month, day)
+    (era * 400 + year + u32::from(is_new_year), month, day)
 }
 
 /// The other way round.
@@ -124,11 +152,11 @@ mod tests {
         for day in FIRST_DAY..=LAST_DAY {
             let expected = Date::from_julian_day(i32::try_from(day + EPOCH_DAY).unwrap()).unwrap();
             let expected = (
-                i64::from(expected.year()),
-                i64::from(u8::from(expected.month())),
-                i64::from(expected.day()),
+                u32::try_from(expected.year()).unwrap(),
+                u32::from(u8::from(expected.month())),
+                u32::from(expected.day()),
             );
-            assert_eq!(civil(day), expected);
+            assert_eq!(civil(u32::try_from(day + EPOCH).unwrap()), expected);
             text.clear();
             date(day, &mut text).unwrap();
             assert_eq!(read_date(&text), Some(day));

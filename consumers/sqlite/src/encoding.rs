@@ -76,7 +76,12 @@ fn value(kind: Kind, cell: ValueRef<'_>) -> Option<Value<'_>> {
 /// Always has a form.
 fn decimal(number: i128, scale: u32, text: &mut Vec<u8>) -> Option<()> {
     let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(number.unsigned_abs()).as_bytes();
+    // Nearly all fit in 64 bits, which are much quicker.
+    let digits = match u64::try_from(number.unsigned_abs()) {
+        Ok(short) => buffer.format(short),
+        Err(_) => buffer.format(number.unsigned_abs()),
+    };
+    let digits = digits.as_bytes();
     let scale = usize::try_from(scale).unwrap_or(usize::MAX);
     if number < 0 {
         text.push(b'-');

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod beside;
+mod checkpoint;
 mod client;
 mod clock;
 mod copies;

@@ -110,6 +110,7 @@ impl<'g, 'r> Gathering<'g, 'r> {
         // Two fields of self at once.
         self.changes(table);
         let Some(changes) = self.changes.get_mut(table) else { return Ok(()) };
+        changes.expect(records.len());
         for record in records {
             let (partition, offset) = (record.partition(), record.offset());
             let (key, value) = (record.key(), record.payload());

@@ -16,6 +16,8 @@ use crate::source::reader::{Feed, Topic};
 
 /// What librdkafka keeps of a record beside its key and value.
 const OVERHEAD_BYTES: usize = 256;
+/// The share of a full batch that is enough for a tenant's first: the destination does nothing until it comes.
+const FIRST_SHARE: usize = 8;
 
 /// Records that wait to be applied.
 pub(crate) struct Inbox {
@@ -58,6 +60,8 @@ pub(crate) struct Live {
     pub(crate) listed: HashSet<String>,
     pub(crate) inbox: Vec<ConsumedRecord>,
     pub(crate) inbox_bytes: usize,
+    /// Nothing was applied yet.
+    pub(crate) is_first: bool,
     /// Of the inbox.
     pub(crate) tally: Tally,
     /// Since when something waits to be applied.
@@ -92,6 +96,7 @@ impl Live {
             listed: HashSet::new(),
             inbox: Vec::new(),
             inbox_bytes: 0,
+            is_first: true,
             tally: Tally::default(),
             since: None,
             events: Events::default(),
@@ -119,6 +124,7 @@ impl Live {
     /// What was read and is not applied yet.
     pub(crate) fn empty_inbox(&mut self) -> Inbox {
         self.inbox_bytes = 0;
+        self.is_first = false;
         self.since = None;
         Inbox { records: std::mem::take(&mut self.inbox), tally: std::mem::take(&mut self.tally) }
     }
@@ -155,7 +161,8 @@ impl Live {
 
     /// Whether no more should be taken in before it is applied.
     pub(crate) fn is_full(&self, settings: &Settings) -> bool {
-        self.inbox.len() >= settings.batch_records || self.inbox_bytes >= settings.batch_bytes
+        let share = if self.is_first { FIRST_SHARE } else { 1 };
+        self.inbox.len() >= settings.batch_records.div_ceil(share) || self.inbox_bytes >= settings.batch_bytes
     }
 
     /// How long what waits may wait.

@@ -77,6 +77,12 @@ impl<'r> Changes<'r> {
         self.memory.marks.epoch
     }
 
+    /// Makes room for so many more records.
+    pub(crate) fn expect(&mut self, records: usize) {
+        self.operations.reserve(records);
+        self.newest.reserve(records);
+    }
+
     /// Takes a record in.
     pub(crate) fn take(
         &mut self,
