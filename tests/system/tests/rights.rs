@@ -1,4 +1,4 @@
-//! Rights on Kafka that are taken away while the bridge runs.
+//! Rights on Kafka: taken away while the bridge runs, and no more of them than a mirror needs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use mirrorbus::failpoint;
 use operations_center::wire::Request;
 
+use crate::support::mirror::Kept;
 use crate::support::own::{Own, SharedOwn, settings};
-use crate::support::rights::{CHECKED, Resource, deny_writing, forget};
-use crate::support::{World, batch, contact};
+use crate::support::rights::{Acl, CHECKED, Resource, allow, deny_writing, forget};
+use crate::support::{World, batch, contact, wait_until};
 
 /// A cluster that checks rights, and a world on it.
 fn checked() -> (Arc<Mutex<Own>>, World) {
@@ -78,6 +79,32 @@ fn a_right_that_is_taken_away_in_mid_call_leaves_nothing_of_the_call() {
     vendor.complete();
     assert_eq!(world.contacts().len(), 2);
     assert_eq!(vendor.open(&[contact()])["contact"], 2);
+}
+
+#[test]
+fn a_mirror_needs_no_more_rights_than_to_read_its_topics() {
+    let (_own, world) = checked();
+    let bridge = world.bridge();
+    world.vendor(&bridge).cycle(&[batch(&contact(), 1, &[("I", 1, "x")])]);
+    let (rows, system) = (format!("{}.", world.prefix), format!("{}-sys.", world.prefix));
+    // What is named allows nothing else: of the group nothing that a mirror could want.
+    let group = Acl::group(&format!("{}-mirror", world.prefix), "Delete");
+    allow(&world.cluster.kafka, &[Acl::topics(&rows, "Read"), Acl::topics(&system, "Read"), group]);
+    let topic = world.topic("contact");
+    let kept = Kept::in_sqlite(&world);
+    let mirror = kept.start(&world);
+    let end = world.cluster.settled_end(&topic);
+    wait_until("all is applied", || kept.position(&world, "contact") >= end);
+    let (report, code) = kept.carry_out(&world, &["verify"]);
+    assert_eq!((code, report[0]["equal"].as_bool()), (0, Some(true)), "{report:?}");
+    let (report, code) = kept.carry_out(&world, &["regenerate", &world.tenant]);
+    assert_eq!(code, 0, "{report:?}");
+    let log = mirror.log();
+    let warnings: Vec<_> =
+        log.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("delete.retention.ms is taken for a day"), "{log}");
+    mirror.stop();
 }
 
 fn rows(lsn: i64) -> Request {

@@ -16,7 +16,7 @@ use mirrorbus_schemas::topic::{Prefix, Table, Tenant};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::admin::Watch;
@@ -224,8 +224,12 @@ impl Reader {
         self.consumer.incremental_unassign(&list)
     }
 
+    /// What comes next. Partitions assigned by hand need no group: that it may not be asked for is not told.
     pub(crate) fn fetch(&self, timeout: Duration) -> Fetched {
-        librdkafka::fetch(self.consumer.client(), timeout)
+        match librdkafka::fetch(self.consumer.client(), timeout) {
+            Fetched::Failed(RDKafkaErrorCode::GroupAuthorizationFailed) => Fetched::Nothing,
+            fetched => fetched,
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Access rules: a cluster that lets nobody do what no rule allows, and each time one rule is missing.
 
-use super::raw::{Acl, allow};
 use super::setup::{Checked, Setup};
 use super::topics::make;
 use crate::support::own::{Own, settings};
-use crate::support::rights::CHECKED;
+use crate::support::rights::{Acl, CHECKED, allow};
 use crate::support::{World, wait_until};
 
 /// What README tells an operator to allow, for one prefix.

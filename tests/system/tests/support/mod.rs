@@ -8,6 +8,7 @@ pub mod mirror;
 pub mod network;
 pub mod own;
 pub mod postgres;
+pub mod protocol;
 pub mod raw;
 pub mod rights;
 pub mod stub;

@@ -1,7 +1,6 @@
-//! Rights taken away and given back, in Kafka's own words: no client here knows the requests for it.
+//! Rights given, taken away and given back: no client here knows the requests for it.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use super::protocol::{ask, text};
 
 /// What a right is about.
 #[derive(Clone, Copy)]
@@ -16,22 +15,84 @@ pub const CHECKED: [(&str, &str); 2] = [
     ("allow.everyone.if.no.acl.found", "true"),
 ];
 
-const CREATE_ACLS: u16 = 30;
-const DELETE_ACLS: u16 = 31;
+const CREATE_ACLS: i16 = 30;
+const DELETE_ACLS: i16 = 31;
 /// The last version before the format changed.
-const VERSION: u16 = 1;
+const VERSION: i16 = 1;
 const LITERAL: u8 = 3;
+const PREFIXED: u8 = 4;
 const WRITE: u8 = 4;
 const ANY: u8 = 1;
 const ALL: u8 = 2;
 const DENY: u8 = 2;
 const ALLOW: u8 = 3;
 
+/// What an access rule is about; numbers of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acl {
+    resource: u8,
+    name: String,
+    pattern: u8,
+    operation: u8,
+}
+
+impl Acl {
+    pub fn topics(root: &str, operation: &str) -> Self {
+        Self { resource: 2, name: root.to_owned(), pattern: PREFIXED, operation: number(operation) }
+    }
+
+    pub fn transactions(root: &str, operation: &str) -> Self {
+        Self { resource: 5, name: root.to_owned(), pattern: PREFIXED, operation: number(operation) }
+    }
+
+    pub fn group(name: &str, operation: &str) -> Self {
+        Self { resource: 3, name: name.to_owned(), pattern: LITERAL, operation: number(operation) }
+    }
+
+    pub fn cluster(operation: &str) -> Self {
+        let name = "kafka-cluster".to_owned();
+        Self { resource: 4, name, pattern: LITERAL, operation: number(operation) }
+    }
+
+    fn rule(&self) -> Vec<u8> {
+        let who = [text("User:ANONYMOUS"), text("*")].concat();
+        [&[self.resource][..], &text(&self.name), &[self.pattern], &who, &[self.operation, ALLOW]].concat()
+    }
+}
+
+fn number(operation: &str) -> u8 {
+    match operation {
+        "Read" => 3,
+        "Write" => 4,
+        "Create" => 5,
+        "Delete" => 6,
+        "Alter" => 7,
+        "Describe" => 8,
+        "ClusterAction" => 9,
+        "DescribeConfigs" => 10,
+        other => panic!("{other}"),
+    }
+}
+
+/// Allows all of it to whoever comes without a name.
+pub fn allow(kafka: &str, acls: &[Acl]) {
+    let count = u32::try_from(acls.len()).unwrap().to_be_bytes();
+    let rules: Vec<u8> = acls.iter().flat_map(Acl::rule).collect();
+    let answer = ask(kafka, CREATE_ACLS, VERSION, &[&count[..], &rules].concat());
+    // Throttling and the number of results; then a code each, with a text where it is none of success.
+    let mut results = &answer[8..];
+    for acl in acls {
+        assert_eq!(results[..2], [0, 0], "{acl:?}: {}", String::from_utf8_lossy(results));
+        // A code and no text.
+        results = &results[4..];
+    }
+}
+
 /// Nobody may write to it; everything else is as before.
 pub fn deny_writing(kafka: &str, resource: Resource<'_>) {
     // Where one right is named, everything that is not named is forbidden.
     let creations = [rule(resource, ALL, ALLOW), rule(resource, WRITE, DENY)].concat();
-    let answer = ask(kafka, CREATE_ACLS, &[&2_u32.to_be_bytes()[..], &creations].concat());
+    let answer = ask(kafka, CREATE_ACLS, VERSION, &[&2_u32.to_be_bytes()[..], &creations].concat());
     // Throttle time, how many results, then an error code and an empty message each.
     let codes: Vec<_> = answer[8..].chunks(4).map(|result| &result[..2]).collect();
     assert_eq!(codes, [[0, 0], [0, 0]], "rights could not be taken away");
@@ -42,7 +103,7 @@ pub fn forget(kafka: &str, resource: Resource<'_>) {
     let (kind, name) = parts(resource);
     let anybody = [255; 4];
     let filter = [&[kind][..], &text(name), &[LITERAL], &anybody, &[ANY, ANY]].concat();
-    let answer = ask(kafka, DELETE_ACLS, &[&1_u32.to_be_bytes()[..], &filter].concat());
+    let answer = ask(kafka, DELETE_ACLS, VERSION, &[&1_u32.to_be_bytes()[..], &filter].concat());
     assert_eq!(answer[8..10], [0, 0], "rights could not be given back");
 }
 
@@ -57,22 +118,4 @@ fn parts(resource: Resource<'_>) -> (u8, &str) {
         Resource::Topic(name) => (2, name),
         Resource::TransactionalId(name) => (5, name),
     }
-}
-
-fn text(text: &str) -> Vec<u8> {
-    let length = u16::try_from(text.len()).unwrap();
-    [&length.to_be_bytes()[..], text.as_bytes()].concat()
-}
-
-fn ask(kafka: &str, request: u16, body: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(kafka.split(',').next().unwrap()).unwrap();
-    let correlation = [0; 4];
-    let head = [&request.to_be_bytes()[..], &VERSION.to_be_bytes(), &correlation, &text("test")].concat();
-    let length = u32::try_from(head.len() + body.len()).unwrap();
-    stream.write_all(&[&length.to_be_bytes()[..], &head, body].concat()).unwrap();
-    let mut length = [0; 4];
-    stream.read_exact(&mut length).unwrap();
-    let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
-    stream.read_exact(&mut answer).unwrap();
-    answer.split_off(correlation.len())
 }
