@@ -15,6 +15,7 @@ use mirrorbus_librdkafka::{self as librdkafka, Fetched, Isolation, Spec, TopicDe
 use mirrorbus_schemas::topic::{Prefix, Table, Tenant};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -65,7 +66,16 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(settings: &Settings) -> Result<Self, KafkaError> {
-        let consumer: BaseConsumer = settings.consumer().create()?;
+        Self::with(settings, &settings.consumer())
+    }
+
+    /// For reading topics to an end that is known, one after another: a broker that has no more says so soon.
+    pub(crate) fn to_the_end(settings: &Settings) -> Result<Self, KafkaError> {
+        Self::with(settings, settings.consumer().set("fetch.wait.max.ms", "5"))
+    }
+
+    fn with(settings: &Settings, config: &ClientConfig) -> Result<Self, KafkaError> {
+        let consumer: BaseConsumer = config.create()?;
         let admin = Arc::new(settings.admin().create()?);
         librdkafka::take_log(consumer.client());
         let Settings { prefix, tenants, tables, .. } = settings.clone();

@@ -50,7 +50,7 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(settings: &Settings, stop: &Stop) -> Result<Self, VerbError> {
         Ok(Self {
-            reader: Reader::new(settings).map_err(MirrorError::from)?,
+            reader: Reader::to_the_end(settings).map_err(MirrorError::from)?,
             registry: Registry::new(settings, stop.clone())?,
             settings: settings.clone(),
             stop: stop.clone(),
