@@ -49,6 +49,7 @@ fn open<P: Program>(options: &P::Options, role: Role) -> Result<P::Destination, 
 fn run<P: Program>(options: &Run<P::Options>, output: Output, stop: &Stop) -> Result<u8, Failure> {
     let mut settings = options.reading.settings()?;
     options.operation.apply(&mut settings);
+    settings.whole_cycles = options.cycles.whole_cycles;
     let watch = Watch::new(&settings.prefix);
     let admin = options.operation.admin_listen.map(|address| {
         let unheard =
@@ -130,7 +131,8 @@ fn regenerate<P: Program>(
     output: Output,
     stop: &Stop,
 ) -> Result<u8, Failure> {
-    let settings = options.reading.settings()?;
+    let mut settings = options.reading.settings()?;
+    settings.whole_cycles = options.cycles.whole_cycles;
     let mut destination = open::<P>(&options.destination, Role::Operator)?;
     let (tenant, scope) = (&options.tenant, &scope(options.table.as_ref()));
     let asked = Regenerate { settings: &settings, tenant, scope, keep: options.keep.keep, stop };

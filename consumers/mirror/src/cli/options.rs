@@ -109,9 +109,6 @@ pub(crate) struct Operation {
     /// Where /livez, /readyz and /metrics are answered, such as 127.0.0.1:9465; nowhere unless given. Not encrypted.
     #[arg(long, value_name = "ADDRESS", env = "MIRROR_ADMIN_LISTEN")]
     pub(crate) admin_listen: Option<SocketAddr>,
-    /// Show only whole cycles of the source: readers of the mirror never see a part of one.
-    #[arg(long, env = "MIRROR_WHOLE_CYCLES")]
-    whole_cycles: bool,
     /// A shell command that is run after a tenant's cycle is whole in the mirror, with MIRROR_TENANT and MIRROR_CYCLE in its
     /// environment. If it fails, that is logged and counted; rows go on.
     #[arg(long, value_name = "COMMAND", env = "MIRROR_AFTER_CYCLE_COMMAND")]
@@ -119,6 +116,14 @@ pub(crate) struct Operation {
     /// How long that command may take.
     #[arg(long, value_name = "TIME", env = "MIRROR_AFTER_CYCLE_LIMIT", default_value = "10m", value_parser = humantime::parse_duration)]
     after_cycle_limit: Duration,
+}
+
+/// What readers see at once.
+#[derive(Args, Debug)]
+pub(crate) struct Cycles {
+    /// Show only whole cycles of the source: readers of the mirror never see a part of one.
+    #[arg(long, env = "MIRROR_WHOLE_CYCLES")]
+    pub(crate) whole_cycles: bool,
 }
 
 /// How long old copies live.
@@ -238,7 +243,6 @@ impl Reading {
 impl Operation {
     pub(crate) fn apply(&self, settings: &mut Settings) {
         settings.group.clone_from(&self.group);
-        settings.whole_cycles = self.whole_cycles;
         settings.after_cycle_command.clone_from(&self.after_cycle_command);
         settings.after_cycle_limit = self.after_cycle_limit;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mirrorbus_schemas::topic::{Table, Tenant};
 
-use crate::cli::options::{Choice, Connection, Keep, Operation, Reading};
+use crate::cli::options::{Choice, Connection, Cycles, Keep, Operation, Reading};
 use crate::cli::output::Output;
 use crate::cli::process::LogFormat;
 
@@ -47,6 +47,8 @@ pub(crate) struct Run<O: Args> {
     pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) operation: Operation,
+    #[command(flatten)]
+    pub(crate) cycles: Cycles,
     #[command(flatten)]
     pub(crate) keep: Keep,
 }
@@ -96,6 +98,8 @@ pub(crate) struct RegenerateOptions<O: Args> {
     pub(crate) destination: O,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) cycles: Cycles,
     #[command(flatten)]
     pub(crate) keep: Keep,
 }

@@ -1,6 +1,6 @@
 //! `regenerate`, while a mirror and readers go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -119,6 +119,45 @@ fn readers_see_states_of_the_topic_only_and_never_go_back() {
     assert!(at_exchange > 5 && seen.load(Ordering::Relaxed) > at_exchange);
     assert!(is_equal(&settings, &destination));
     assert!(!destination.kept().copies.contains_key(&(cust1(), false)), "nothing is left beside");
+}
+
+#[test]
+fn with_whole_cycles_nothing_is_exchanged_while_one_is_open() {
+    let source = Source::new("whole");
+    let contact = source.register("Cust1", &shape("contact"));
+    source.create(&contact.topic, 1);
+    source.create(&source.cycles_topic("Cust1"), 1);
+    let cycle = |name: &str| {
+        source.commit(source.opened("Cust1", name));
+        source.commit(Records::of((0..20).map(|id| row(&contact, id, name))));
+    };
+    let complete = |name: &str| source.commit(source.completed("Cust1", name, &[("contact", 1)]));
+    cycle("c1");
+    complete("c1");
+    let (destination, settings) = (InMemory::default(), Settings { whole_cycles: true, ..settings(&source) });
+    let names = |destination: &InMemory| {
+        destination.rows("Cust1", "contact").into_iter().map(|row| row[1].clone()).collect::<BTreeSet<_>>()
+    };
+    let only = |name: &str| BTreeSet::from([format!("Text({name:?})")]);
+    make(&settings, &destination, &Scope::Tenant, &mut |_| {}).unwrap();
+    assert_eq!(names(&destination), only("c1"));
+    cycle("c2");
+    let told = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (copy, settings, told) = (destination.clone(), &settings, &told);
+        let making = scope.spawn(move || {
+            let tell = &mut |_: &Progress| {
+                told.fetch_add(1, Ordering::Relaxed);
+            };
+            make(settings, &copy, &Scope::Tenant, tell)
+        });
+        until("it waits", || told.load(Ordering::Relaxed) >= 2);
+        assert!(!making.is_finished());
+        assert_eq!(names(&destination), only("c1"));
+        complete("c2");
+        making.join().unwrap().unwrap();
+    });
+    assert_eq!(names(&destination), only("c2"));
 }
 
 #[test]
