@@ -47,11 +47,10 @@ impl Retentions {
         let answers = answers.map_err(|error| chain(&error))?;
         let mut told: HashMap<String, Option<i64>> = HashMap::new();
         for resource in answers.into_iter().flatten() {
-            // So comes, without an error, what we may not see.
-            if resource.entries.is_empty() {
-                continue;
-            }
-            if let OwnedResourceSpecifier::Topic(topic) = &resource.specifier {
+            // What we may not see comes without an error, and without entries.
+            if let OwnedResourceSpecifier::Topic(topic) = &resource.specifier
+                && !resource.entries.is_empty()
+            {
                 told.insert(topic.clone(), retention_ms(&resource));
             }
         }

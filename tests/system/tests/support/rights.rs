@@ -55,8 +55,7 @@ impl Acl {
     }
 
     fn rule(&self) -> Vec<u8> {
-        let who = [text("User:ANONYMOUS"), text("*")].concat();
-        [&[self.resource][..], &text(&self.name), &[self.pattern], &who, &[self.operation, ALLOW]].concat()
+        rule((self.resource, &self.name), self.pattern, self.operation, ALLOW)
     }
 }
 
@@ -76,26 +75,23 @@ fn number(operation: &str) -> u8 {
 
 /// Allows all of it to whoever comes without a name.
 pub fn allow(kafka: &str, acls: &[Acl]) {
-    let count = u32::try_from(acls.len()).unwrap().to_be_bytes();
-    let rules: Vec<u8> = acls.iter().flat_map(Acl::rule).collect();
-    let answer = ask(kafka, CREATE_ACLS, VERSION, &[&count[..], &rules].concat());
-    // Throttling and the number of results; then a code each, with a text where it is none of success.
-    let mut results = &answer[8..];
-    for acl in acls {
-        assert_eq!(results[..2], [0, 0], "{acl:?}: {}", String::from_utf8_lossy(results));
-        // A code and no text.
-        results = &results[4..];
-    }
+    create(kafka, &acls.iter().map(Acl::rule).collect::<Vec<_>>());
 }
 
 /// Nobody may write to it; everything else is as before.
 pub fn deny_writing(kafka: &str, resource: Resource<'_>) {
     // Where one right is named, everything that is not named is forbidden.
-    let creations = [rule(resource, ALL, ALLOW), rule(resource, WRITE, DENY)].concat();
-    let answer = ask(kafka, CREATE_ACLS, VERSION, &[&2_u32.to_be_bytes()[..], &creations].concat());
-    // Throttle time, how many results, then an error code and an empty message each.
-    let codes: Vec<_> = answer[8..].chunks(4).map(|result| &result[..2]).collect();
-    assert_eq!(codes, [[0, 0], [0, 0]], "rights could not be taken away");
+    let rule = |operation, permission| rule(parts(resource), LITERAL, operation, permission);
+    create(kafka, &[rule(ALL, ALLOW), rule(WRITE, DENY)]);
+}
+
+fn create(kafka: &str, rules: &[Vec<u8>]) {
+    let count = u32::try_from(rules.len()).unwrap().to_be_bytes();
+    let answer = ask(kafka, CREATE_ACLS, VERSION, &[&count[..], &rules.concat()].concat());
+    // Throttle time and how many results; then a code each, with a text where it is none of success.
+    let results = &answer[8..];
+    let codes: Vec<_> = results.chunks(4).map(|result| &result[..2]).collect();
+    assert_eq!(codes, vec![[0, 0]; rules.len()], "{}", String::from_utf8_lossy(results));
 }
 
 /// Takes back everything that was said of it.
@@ -107,10 +103,10 @@ pub fn forget(kafka: &str, resource: Resource<'_>) {
     assert_eq!(answer[8..10], [0, 0], "rights could not be given back");
 }
 
-fn rule(resource: Resource<'_>, operation: u8, permission: u8) -> Vec<u8> {
-    let (kind, name) = parts(resource);
+/// A rule about whoever comes without a name, by the resource's kind and name.
+fn rule((kind, name): (u8, &str), pattern: u8, operation: u8, permission: u8) -> Vec<u8> {
     let who = [text("User:ANONYMOUS"), text("*")].concat();
-    [&[kind][..], &text(name), &[LITERAL], &who, &[operation, permission]].concat()
+    [&[kind][..], &text(name), &[pattern], &who, &[operation, permission]].concat()
 }
 
 fn parts(resource: Resource<'_>) -> (u8, &str) {
